@@ -1,0 +1,152 @@
+"""The command line: where the packages meet, each imported by the command that needs it."""
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from pipeline.settings import SettingsError
+
+if TYPE_CHECKING:
+    from train.report import TrainSummary
+
+app = typer.Typer(
+    name="llama-corpus",
+    help="From raw dumps to LLaMA's pre-training corpus, tokenizer, token shards and a trained model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_BEAM_FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config.")]
+RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")]
+
+
+@app.command(context_settings=_BEAM_FLAGS)
+def run(
+    context: typer.Context,
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML config, e.g. configs/demo.yaml.")],
+    *,
+    output: Annotated[str | None, typer.Option(help="The run folder; runs/<name of the config> by default.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Local processes; all cores by default.")] = None,
+    stages: Annotated[str | None, typer.Option(help="Comma-separated stages that may run; all by default.")] = None,
+    overrides: Set = None,
+    accept_code_change: Annotated[bool, typer.Option(help="Keep outputs made by other code.")] = False,
+) -> None:
+    """Run a config from raw dumps to token shards; the same command resumes. Other flags are passed to Beam."""
+    from pipeline.launch import launch
+
+    launch(
+        config,
+        output=output,
+        workers=workers,
+        stages=None if stages is None else stages.split(","),
+        overrides=overrides or [],
+        accept_code_change=accept_code_change,
+        flags=context.args,
+        console=Console(stderr=True),
+    )
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML config, e.g. configs/train/demo.yaml.")],
+    overrides: Set = None,
+) -> None:
+    """Train a model on a run's token shards."""
+    from pipeline.settings import load_settings
+
+    try:
+        from train.config import TrainSettings
+        from train.loop import train as train_model
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"the trainer needs {error.name}: install llama-corpus[train]") from error
+
+    settings = load_settings(TrainSettings, config, overrides or [])
+    try:
+        summary = train_model(settings)
+    except (ValueError, OSError) as error:
+        raise SettingsError(" ".join(str(error).split())) from error
+    print("\n".join(_training_lines(summary)))  # noqa: T201
+
+
+def _training_lines(summary: "TrainSummary") -> list[str]:
+    verb = "fell" if summary.last_loss < summary.first_loss else "did not fall"
+    took = f"{summary.seconds:.1f} s, and {summary.compile_seconds:.1f} s to compile"
+    return [
+        f"{summary.parameters:,} parameters, {summary.steps} steps over {summary.tokens:,} tokens in {took}",
+        f"training loss {verb}: {summary.first_loss:.3f} to {summary.last_loss:.3f} nats per token",
+        f"written: {summary.output}",
+    ]
+
+
+@app.command()
+def report(folder: RunFolder) -> None:
+    """Print the funnel of a run and write it as report.html."""
+    from pipeline.funnel import print_funnel, write_report
+
+    _require_run(folder)
+    print_funnel(folder, Console())
+    print(f"written: {write_report(folder)}")  # noqa: T201
+
+
+@app.command()
+def why(
+    folder: RunFolder,
+    wanted: Annotated[str, typer.Argument(metavar="URL-OR-ID", help="A document's URL or id.")],
+) -> None:
+    """Say what became of a document: kept, or left out in which stage and for what reason."""
+    from pipeline.why import fates
+
+    _require_run(folder)
+    lines = list(fates(folder, wanted))
+    if not lines:
+        raise SettingsError(f"{wanted}: no record of that id or URL entered the run {folder}")
+    print("\n".join(lines))  # noqa: T201
+
+
+@app.command()
+def export(
+    folder: RunFolder,
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder for <source>/part-*.jsonl.zst.")],
+) -> None:
+    """Write a run's documents as JSON lines with the fields of the Dolma toolkit."""
+    from pipeline.jsonlines import export_documents
+
+    _require_run(folder)
+    written = export_documents(folder, output)
+    print(f"written: {len(written)} files below {output}")  # noqa: T201
+
+
+def _require_run(folder: str) -> None:
+    from pipeline.funnel import has_run
+
+    if not has_run(folder):
+        raise SettingsError(f"{folder}: no run there (no manifest.json)")
+
+
+def main() -> None:
+    """Run the command line: status 0 done, 1 failed while running, 2 wrong usage, config or input."""
+    logging.getLogger().addHandler(logging.NullHandler())  # what libraries say while they load is no one's business
+    sys.exit(_main())
+
+
+def _main() -> int:
+    from pipeline.manifest import ManifestError
+    from pipeline.run import RunFailed
+
+    try:
+        app(standalone_mode=True)
+    except (SettingsError, ManifestError) as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except RunFailed as error:
+        print(f"error: {error}\nthe whole trace: {error.log}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        return 130
+    return 0

@@ -1,0 +1,148 @@
+"""Raw input files: which there are, what each is called in the run, and a fingerprint of its content.
+
+Inputs are given as globs (``**`` crosses folders), folders, or lists of paths (``*.paths``, ``*.paths.gz``, one path a
+line relative to the config's ``data``, as Common Crawl publishes them), on any of Beam's filesystems.
+"""
+
+import gzip
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from apache_beam.io.filesystem import FileMetadata
+from apache_beam.io.filesystems import FileSystems
+
+from pipeline.document import Shard
+from pipeline.files import exists, is_local, join, match, open_read, read_bytes
+from pipeline.settings import SettingsError
+
+_GLOB = re.compile(r"[*?\[]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+=@~-]")
+_MAX_NAME = 160
+
+
+def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key: str) -> list[Shard]:
+    """List the files of one dump as shards.
+
+    Args:
+        source: The source's name.
+        dump: The dump's id, the first part of each shard's name.
+        paths: Globs, folders, files or path lists; relative ones lie below ``data``.
+        data: The config's data root.
+        key: The config key the paths stand under, for messages.
+
+    Returns:
+        The shards, each file once, sorted by name, whatever the order they were given or found in.
+
+    Raises:
+        SettingsError: An entry matches no file.
+    """
+    files: dict[str, Shard] = {}
+    for position, entry in enumerate(paths):
+        found = list(_expand(entry, data))
+        if not found:
+            raise SettingsError(f"{key}.{position}: no file matches {_absolute(entry, data)}")
+        for name, file in found:
+            shard_name = _shard_name(dump, name)
+            files.setdefault(file.path, Shard(source, shard_name, file.path, file.size_in_bytes, dump))
+    return sorted(files.values(), key=lambda shard: shard.name)
+
+
+def _expand(entry: str, data: str) -> Iterable[tuple[str, FileMetadata]]:
+    path = _absolute(entry, data)
+    if path.endswith((".paths", ".paths.gz")):
+        content = read_bytes(path)
+        lines = (gzip.decompress(content) if path.endswith(".gz") else content).decode().split()
+        return [(line, file) for line in lines for file in match(_absolute(line, data))]
+    if _GLOB.search(path):
+        root = path[: path.rindex("/", 0, _first_glob(path)) + 1]
+        return _visible(root, match(path))
+    if is_local(path) and os.path.isfile(path):
+        return [(os.path.basename(path), file) for file in match(path)]
+    inside = _visible(path.rstrip("/") + "/", match(path.rstrip("/") + "/**"))
+    return inside or [(path.rsplit("/", 1)[-1], file) for file in match(path)]
+
+
+def _visible(root: str, files: Sequence[FileMetadata]) -> list[tuple[str, FileMetadata]]:
+    """Name files by their path below the root; hidden files and folders are not input."""
+    named = [(file.path.removeprefix(root), file) for file in files]
+    return [(name, file) for name, file in named if not any(part.startswith(".") for part in name.split("/"))]
+
+
+def _first_glob(path: str) -> int:
+    found = _GLOB.search(path)
+    return found.start() if found else len(path)
+
+
+def _absolute(entry: str, data: str) -> str:
+    if not is_local(entry) or os.path.isabs(entry):
+        return entry
+    return join(data, *entry.split("/"))
+
+
+def _shard_name(dump: str, name: str) -> str:
+    """Name a shard by its dump and relative path; a path with other characters, or too long a one, adds a hash."""
+    plain = f"{dump}~{name.replace('/', '~')}"
+    safe = _UNSAFE.sub("_", plain)
+    if safe == plain and len(safe) <= _MAX_NAME and "~" not in name:
+        return safe
+    return f"{safe[:_MAX_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A raw file as the manifest knows it.
+
+    Attributes:
+        name: The shard's name.
+        path: Where it lies.
+        bytes: Size.
+        modified: Time of its last change, seconds; only a hint that it need not be hashed again.
+        checksum: ``sha256:…`` of a local file, else what the object store says of its content.
+    """
+
+    name: str
+    path: str
+    bytes: int
+    modified: float
+    checksum: str
+
+
+def fingerprint_inputs(shards: Sequence[Shard], known: Mapping[str, InputFile]) -> list[InputFile]:
+    """Fingerprint the content of every shard's file.
+
+    Args:
+        shards: The shards.
+        known: Files of an earlier run, by path: one of the same size and time is not read again.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda shard: _fingerprint(shard, known.get(shard.path)), shards))
+
+
+def _fingerprint(shard: Shard, known: InputFile | None) -> InputFile:
+    modified = float(FileSystems.last_updated(shard.path))
+    if known is not None and (known.bytes, known.modified, known.name) == (shard.size, modified, shard.name):
+        return known
+    checksum = f"sha256:{_sha256(shard.path)}" if is_local(shard.path) else str(FileSystems.checksum(shard.path))
+    return InputFile(shard.name, shard.path, shard.size, modified, checksum)
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open_read(path) as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def require_folder(path: str, key: str) -> None:
+    """Check that an input folder is there.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    if is_local(path) and not exists(path):
+        raise SettingsError(f"{key}: no such folder: {path}")

@@ -1,0 +1,116 @@
+"""Documents as JSON lines with zstd (``.jsonl.zst``), in the fields that the Dolma toolkit reads.
+
+``id, text, source, created, metadata``; our url and language travel in the metadata, and come back out of it, so that
+export and import are each other's inverse.
+"""
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+import zstandard
+
+from pipeline.document import METADATA, Document, MalformedRecord
+from pipeline.files import join, match, write_stream
+from pipeline.parquet import read_documents
+
+_FIELDS = frozenset(field.name for field in METADATA)
+
+
+def export_documents(run: str, output: str) -> list[str]:
+    """Write every documents file of a run as JSON lines.
+
+    Args:
+        run: The run folder.
+        output: Folder to write into, ``<source>/part-….jsonl.zst``.
+
+    Returns:
+        The paths written, in order.
+    """
+    written = []
+    for file in match(join(run, "documents", "*", "part-*.parquet")):
+        source, name = file.path.rsplit("/", 2)[-2:]
+        path = join(output, source, name.removesuffix(".parquet") + ".jsonl.zst")
+        content = documents_to_jsonl(read_documents(file.path))
+        write_stream(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
+        written.append(path)
+    return written
+
+
+def documents_to_jsonl(documents: Sequence[Document]) -> bytes:
+    """Encode documents as compressed JSON lines; equal documents give equal bytes."""
+    lines = "".join(json.dumps(_to_row(document), ensure_ascii=False) + "\n" for document in documents)
+    return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(lines.encode())
+
+
+def documents_from_jsonl(stream: BinaryIO) -> Iterator[Document | MalformedRecord]:
+    """Read compressed JSON lines, of this program or of the Dolma toolkit.
+
+    Args:
+        stream: An open ``.jsonl.zst``.
+
+    Yields:
+        Documents; a line that is no document is a :class:`MalformedRecord`, its offset counted in the decompressed
+        text, and the lines after it are read all the same. A damaged or cut frame ends the stream with one.
+    """
+    offset = 0
+    for line in _lines(stream):
+        if isinstance(line, MalformedRecord):
+            yield line
+            return
+        if line.strip():
+            yield _from_line(line, offset)
+        offset += len(line)
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes | MalformedRecord]:
+    reader = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
+    try:
+        yield from reader
+    except zstandard.ZstdError as error:
+        yield MalformedRecord("jsonl/bad_zstd", str(error), offset=0, is_record=False)
+
+
+def _to_row(document: Document) -> dict[str, Any]:
+    metadata = {"url": document.url, "language": document.language, **document.metadata}
+    return {
+        "id": document.id,
+        "text": document.text,
+        "source": document.source,
+        "created": document.created,
+        "metadata": metadata,
+    }
+
+
+def _from_line(line: bytes, offset: int) -> Document | MalformedRecord:
+    try:
+        row = json.loads(line)
+        metadata = dict(row.get("metadata") or {})
+        identifier, source, text = str(row["id"]), str(row.get("source", "")), _text(row["text"])
+        url, language = str(metadata.pop("url", "")), str(metadata.pop("language", ""))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return MalformedRecord("jsonl/bad_line", f"{type(error).__name__}: {error}", offset=offset)
+    known = {key: value for key, value in metadata.items() if key in _FIELDS}
+    return Document(identifier, source, text, url, language, str(row.get("created") or ""), known)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text is {type(value).__name__}, not a string")
+    value.encode()
+    return value
+
+
+def documents_of(items: Iterable[Document | MalformedRecord]) -> list[Document]:
+    """Take the documents out of a mixed stream; a malformed record is raised.
+
+    Raises:
+        MalformedRecord: The first one there is.
+    """
+    documents = []
+    for item in items:
+        if isinstance(item, MalformedRecord):
+            raise item
+        documents.append(item)
+    return documents

@@ -1,0 +1,91 @@
+"""Launching a run: everything that can be wrong is looked at first, then the stages of all sources run in order."""
+
+from collections.abc import Sequence
+
+from apache_beam.io.filesystems import FileSystems
+from rich.console import Console
+
+from pipeline import tokens
+from pipeline.funnel import print_funnel, write_report
+from pipeline.run import Run, locked
+from pipeline.runner import Engine, beam_options, default_workers
+from pipeline.settings import RunSettings, SettingsError, load_settings
+from pipeline.sources import commoncrawl
+
+
+def launch(
+    config: str,
+    *,
+    output: str | None = None,
+    workers: int | None = None,
+    stages: Sequence[str] | None = None,
+    overrides: Sequence[str] = (),
+    accept_code_change: bool = False,
+    flags: Sequence[str] = (),
+    console: Console,
+) -> Run:
+    """Run a config.
+
+    Args:
+        config: The YAML file.
+        output: The run folder, on any of Beam's filesystems; ``runs/<name>`` by default.
+        workers: Local worker processes; one a core by default.
+        stages: Stages that may run; the others must be up to date. All by default.
+        overrides: ``key=value`` each.
+        accept_code_change: Whether outputs of other code count as up to date.
+        flags: Beam's own flags.
+        console: Where progress is shown; the funnel goes to standard output.
+
+    Returns:
+        The run, with the results of its stages.
+
+    Raises:
+        SettingsError: A setting, an input or the output folder is wrong; nothing has been written.
+        RunFailed: A stage failed; what is committed stays.
+    """
+    settings = load_settings(RunSettings, config, overrides)
+    only = _check_stages(stages, settings)
+    beam_options(flags)
+    folder = output or f"runs/{settings.name}"
+    _check_filesystem(folder)
+    crawl = settings.sources.commoncrawl
+    shards = commoncrawl.list_inputs(crawl, settings.data) if crawl is not None else []
+    with locked(folder):
+        engine = Engine(workers or default_workers(), tuple(flags))
+        run = Run(folder, settings, engine, console, only, accept_code_change)
+        run.write_config()
+        documents = {}
+        if crawl is not None:
+            run.execute(commoncrawl.recipe(run, crawl, shards))
+            documents[commoncrawl.SOURCE] = run.results[commoncrawl.DOCUMENTS]
+        run.execute(tokens.recipe(run, documents))
+        run.manifest.write()
+        print_funnel(folder, Console())
+        console.print(f"written: {write_report(folder)}", highlight=False, soft_wrap=True)
+    return run
+
+
+def stage_names(settings: RunSettings) -> list[str]:
+    """Name the stages of a config, in order."""
+    sources = [commoncrawl.SOURCE] if settings.sources.commoncrawl is not None else []
+    own = [*commoncrawl.STAGES] if sources else []
+    if settings.tokenizer is None:
+        return own
+    return [*own, *tokens.stages(sources)]
+
+
+def _check_stages(stages: Sequence[str] | None, settings: RunSettings) -> frozenset[str] | None:
+    if stages is None:
+        return None
+    known = stage_names(settings)
+    unknown = [name for name in stages if name not in known]
+    if unknown:
+        raise SettingsError(f"--stages: no stage {unknown[0]}; the stages of this config are {', '.join(known)}")
+    return frozenset(stages)
+
+
+def _check_filesystem(path: str) -> None:
+    try:
+        FileSystems.get_filesystem(path)
+    except ValueError as error:
+        raise SettingsError(f"--output {path}: {' '.join(str(error).split())}") from error

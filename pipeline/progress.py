@@ -1,0 +1,103 @@
+"""Progress of a stage, taken from its committed files, so that it works on every runner with a shared filesystem."""
+
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from pipeline.commits import Commit, list_commits, read_commits
+from pipeline.files import is_local
+from pipeline.stage import Stage
+
+_LOCAL_SECONDS = 0.5
+_REMOTE_SECONDS = 15.0
+_LINE_SECONDS = 15.0
+
+
+class StageProgress:
+    """Watches a stage's commits in a thread and shows shards done, documents/s, MB/s of input and ETA.
+
+    A bar on a terminal; elsewhere a plain line every 15 seconds.
+
+    Args:
+        run: The run folder.
+        stage: The stage.
+        committed: What was committed before it started, which counts as done but not for the speed.
+        console: Where to show it.
+    """
+
+    def __init__(self, run: str, stage: Stage, committed: Sequence[Commit], console: Console) -> None:
+        self._run, self._stage, self._console = run, stage, console
+        self._commits = list(committed)
+        self._seen = {f"{commit.shard}/{commit.index}" for commit in committed}
+        self._paths = set(list_commits(run, stage.name))
+        self._before = stage.work.done_bytes(self._commits)
+        self._documents = 0
+        self._start = self._line = time.monotonic()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"progress of {stage.name}", daemon=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[done]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bar.start()
+            total = max(1, self._stage.work.total_bytes)
+            self._task = self._bar.add_task(self._stage.name, total=total, completed=self._before, done="")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._task is not None:
+            self._bar.stop()
+
+    def _watch(self) -> None:
+        pause = _LOCAL_SECONDS if is_local(self._run) else _REMOTE_SECONDS
+        while not self._stop.wait(pause):
+            self._look()
+            self._show()
+
+    def _look(self) -> None:
+        new = [path for path in list_commits(self._run, self._stage.name) if path not in self._paths]
+        self._paths.update(new)
+        commits = read_commits(new)
+        self._commits += commits
+        self._documents += sum(commit.read for commit in commits)
+
+    def _show(self) -> None:
+        done = self._stage.work.done_bytes(self._commits)
+        seconds = time.monotonic() - self._start
+        text = self.describe(done, seconds)
+        if self._task is not None:
+            self._bar.update(self._task, completed=done, done=text)
+        elif time.monotonic() - self._line >= _LINE_SECONDS:
+            self._line = time.monotonic()
+            self._console.print(f"{self._stage.name}: {text}, {self._eta(done, seconds)}", highlight=False)
+
+    def describe(self, done: int, seconds: float) -> str:
+        """Say how far the stage is."""
+        shards = sum(commit.last for commit in self._commits)
+        speed = (done - self._before) / 1e6 / max(seconds, 1e-9)
+        return f"{shards} shards, {self._documents / max(seconds, 1e-9):,.0f} documents/s, {speed:,.1f} MB/s"
+
+    def _eta(self, done: int, seconds: float) -> str:
+        new, rest = done - self._before, self._stage.work.total_bytes - done
+        if new <= 0:
+            return "ETA unknown"
+        left = round(seconds * rest / new)
+        return f"{100 * done / max(1, self._stage.work.total_bytes):.0f} %, ETA {left // 60}:{left % 60:02d}"

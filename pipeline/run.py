@@ -1,0 +1,288 @@
+"""Running the stages of a config in order: skip what holds, resume what is half done, take away what is stale."""
+
+import contextlib
+import fcntl
+import glob
+import os
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from pipeline.batch import StepFailed
+from pipeline.commits import Commit, commit_path, list_commits, read_commits, summarize
+from pipeline.files import delete, exists, is_local, join, match, read_json, write_bytes, write_json
+from pipeline.manifest import Manifest, versions
+from pipeline.progress import StageProgress
+from pipeline.runner import Engine, log_to
+from pipeline.settings import RunSettings, SettingsError
+from pipeline.stage import Stage, StageResult, code_version, digest_outputs
+
+#: A recipe yields its stages in order and is handed each one's result.
+Recipe = Generator[Stage, StageResult, None]
+
+
+class RunFailed(Exception):
+    """A stage failed: one line, exit status 1; what is committed stays.
+
+    Attributes:
+        log: The file with the whole trace.
+    """
+
+    def __init__(self, message: str, log: str) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+@dataclass(slots=True)
+class Run:
+    """One run folder at work.
+
+    Attributes:
+        folder: The run folder.
+        settings: The config as resolved.
+        engine: Where the graphs run.
+        console: Where progress is shown.
+        only: Stages that may run; ``None`` for all. Others must be up to date.
+        accept_code_change: Whether outputs of other code count as up to date.
+        results: What the finished stages left, by name.
+    """
+
+    folder: str
+    settings: RunSettings
+    engine: Engine
+    console: Console
+    only: frozenset[str] | None = None
+    accept_code_change: bool = False
+    manifest: Manifest = field(init=False)
+    results: dict[str, StageResult] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.manifest = Manifest(self.folder)
+
+    def execute(self, recipe: Recipe) -> None:
+        """Run the stages of a recipe, each once the one before it is done."""
+        result: StageResult | None = None
+        with contextlib.suppress(StopIteration):
+            while True:
+                stage = recipe.send(result) if result is not None else next(recipe)
+                result = self.results[stage.name] = self._stage(stage)
+
+    def write_config(self) -> None:
+        """Write the config as resolved, with the versions of what read it."""
+        content = {"versions": versions(), **self.settings.model_dump(mode="json")}
+        write_bytes(join(self.folder, "config.yaml"), yaml.safe_dump(content, sort_keys=False).encode())
+
+    def log_path(self, stage: str) -> str:
+        """Give the local file a stage logs to: in the run folder where that is local."""
+        base = os.path.join(self.folder, "logs") if is_local(self.folder) else tempfile.gettempdir()
+        return os.path.join(os.path.abspath(base), f"{stage}.log")
+
+    def _stage(self, stage: Stage) -> StageResult:
+        committed = self._still_valid(stage)
+        if not stage.work.missing(committed) and stage.name in self.manifest.stages:
+            self._say(stage, "up to date, skipped")
+            return _result(stage, committed)
+        if self.only is not None and stage.name not in self.only:
+            raise SettingsError(f"--stages: {stage.name} is not up to date and must run first; add it to --stages")
+        return self._finish(stage, committed)
+
+    def _finish(self, stage: Stage, committed: Sequence[Commit]) -> StageResult:
+        start = time.monotonic()
+        resumed = len(committed)
+        if committed:
+            self._say(stage, f"resuming: {resumed} batches are committed")
+        self.manifest.forget_stage(stage.name)
+        self._run_jobs(stage, committed)
+        commits = read_commits(list_commits(self.folder, stage.name))
+        missing = stage.work.missing(commits)
+        if missing:
+            raise RunFailed(f"{stage.name}: ended without {missing[0]} (of {len(missing)})", self.log_path(stage.name))
+        result = _result(stage, commits)
+        self._check_keeps_something(stage, result)
+        self._record(stage, result, time.monotonic() - start)
+        self._say(stage, _done(result.stats, time.monotonic() - start))
+        return result
+
+    def _run_jobs(self, stage: Stage, committed: Sequence[Commit]) -> None:
+        log = self.log_path(stage.name)
+        handler = log_to(log)
+        with (
+            contextlib.closing(handler),
+            _Failures(stage.name, log),
+            StageProgress(self.folder, stage, committed, self.console),
+        ):
+            if stage.prepare is not None:
+                stage.prepare()
+            for job in stage.work.jobs(committed):
+                self.engine.run(job, log)
+
+    def _check_keeps_something(self, stage: Stage, result: StageResult) -> None:
+        if result.stats["kept"] or stage.may_keep_nothing:
+            return
+        reasons = [*result.stats["dropped"].items(), *result.stats["errors"].items(), *result.stats["gaps"].items()]
+        why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing was read"
+        raise RunFailed(
+            f"{stage.name}: kept nothing of {result.stats['read']} records: {why}", self.log_path(stage.name)
+        )
+
+    def _record(self, stage: Stage, result: StageResult, seconds: float) -> None:
+        write_json(join(self.folder, "stats", f"{stage.name}.json"), result.stats)
+        entry = {
+            "key": stage.key(),
+            "code": code_version(),
+            "settings": dict(stage.settings),
+            "inputs": dict(stage.inputs),
+            "digest": result.digest,
+            "seconds": round(seconds, 3),
+            "outputs": [asdict(output) for output in result.outputs()],
+        }
+        self.manifest.record_stage(stage.name, entry)
+
+    def _still_valid(self, stage: Stage) -> list[Commit]:
+        """Give the commits made under this stage's key and code whose files are there; take the others away."""
+        path = join(self.folder, "work", stage.name, "key.json")
+        key = {"key": stage.key(), "code": code_version(), "settings": stage.settings, "inputs": stage.inputs}
+        before = read_json(path) if exists(path) else None
+        if before is None or _differs(before, key, accept_code_change=self.accept_code_change):
+            if before is not None:
+                self._say(stage, f"runs again: {explain(before, key)}")
+            self._forget(stage)
+            if self.only is None or stage.name in self.only:
+                write_json(path, key)
+            return []
+        commits = read_commits(list_commits(self.folder, stage.name))
+        there = _sizes(self.folder, commits)
+        valid = [commit for commit in commits if all(there.get(out.path) == out.bytes for out in commit.outputs)]
+        lost = [commit for commit in commits if commit not in valid]
+        if lost:
+            self._say(stage, f"outputs of {len(lost)} batches are gone or changed size; they are made again")
+            delete(commit_path(self.folder, stage.name, commit) for commit in lost)
+        return valid
+
+    def _forget(self, stage: Stage) -> None:
+        if self.only is not None and stage.name not in self.only:
+            return
+        self.manifest.forget_stage(stage.name)
+        for pattern in (f"work/{stage.name}/**", f"stats/{stage.name}.json", *stage.owns):
+            delete(file.path for file in match(join(self.folder, *pattern.split("/"))))
+
+    def _say(self, stage: Stage, text: str) -> None:
+        self.console.print(f"{stage.name}: {text}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _result(stage: Stage, commits: Sequence[Commit]) -> StageResult:
+    outputs = [output for commit in commits for output in commit.outputs]
+    stats = {"stage": stage.name, "counts": stage.counts, **summarize(commits)}
+    return StageResult(stage.name, commits, digest_outputs(outputs), stats)
+
+
+def _done(stats: dict[str, Any] | Any, seconds: float) -> str:
+    parts = [f"{stats['read']:,} {stats['counts']} in, {stats['kept']:,} kept"]
+    if stats["bytes_in"]:
+        parts.append(f"{stats['bytes_in'] / 1e6:,.1f} MB of text")
+    return ", ".join([*parts, f"{seconds:,.1f} s"])
+
+
+def _differs(before: dict[str, Any], now: dict[str, Any], *, accept_code_change: bool) -> bool:
+    return before["key"] != now["key"] or (before["code"] != now["code"] and not accept_code_change)
+
+
+def explain(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Say in one line why a stage's outputs do not hold any more."""
+    for part in ("settings", "inputs"):
+        old, new = _flat(before[part]), _flat(now[part])
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                return (
+                    f"{key} was {old.get(key)!r}, is {new.get(key)!r}"
+                    if part == "settings"
+                    else f"what it reads of {key} has changed"
+                )
+    return "the code has changed (--accept-code-change keeps the outputs)"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    parts = (_flat(inner, f"{prefix}.{key}" if prefix else key) for key, inner in value.items())
+    return {key: inner for part in parts for key, inner in part.items()}
+
+
+def _sizes(run: str, commits: Sequence[Commit]) -> dict[str, int]:
+    """Look up the sizes of committed outputs, one listing a folder."""
+    folders = {out.path.rsplit("/", 1)[0] for commit in commits for out in commit.outputs}
+    return {
+        f"{folder}/{file.path.rsplit('/', 1)[-1]}": file.size_in_bytes
+        for folder in folders
+        for file in match(join(run, *folder.split("/"), "*"))
+    }
+
+
+class _Failures(contextlib.AbstractContextManager["_Failures"]):
+    """Turns whatever a runner raises into one line, with the whole trace in the log."""
+
+    def __init__(self, stage: str, log: str) -> None:
+        self._stage, self._log = stage, log
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, RunFailed | SettingsError):
+            return
+        with open(self._log, "a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)))
+        raise RunFailed(f"{self._stage}: {_cause(error)}", self._log) from error
+
+
+def _cause(error: BaseException) -> str:
+    """Find the one line that tells a failure: ours, wherever the runner has put it, else the last one of the trace."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, StepFailed):
+            return str(inner)
+        inner = inner.__cause__ or inner.__context__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    marked = [line.partition("StepFailed: ")[2] for line in lines if "StepFailed: " in line]
+    if marked:
+        return marked[0].split(" [while running")[0]
+    return f"{type(error).__name__}: {lines[-1] if lines else ''}"
+
+
+@contextlib.contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """Hold a local run folder, so that no second process works in it.
+
+    Raises:
+        SettingsError: Another process holds it, or it cannot be written.
+    """
+    if not is_local(folder):
+        yield
+        return
+    made = _make_folder(folder)
+    path = os.path.join(folder, ".lock")
+    with open(path, "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SettingsError(f"--output {folder}: another run is at work in this folder") from error
+        yield
+    if made and not glob.glob(os.path.join(folder, "*")):
+        os.remove(path)
+
+
+def _make_folder(folder: str) -> bool:
+    new = not os.path.exists(folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SettingsError(f"--output {folder}: cannot write there: {error.strerror}") from error
+    return new
+
+
+Stages = Callable[[Run], Recipe]

@@ -1,0 +1,113 @@
+"""Where the graphs run: Beam's local runner with a process a core, or any runner through Beam's own flags.
+
+The local runner is chosen explicitly, since plain ``DirectRunner`` first tries to download a binary. Its worker
+processes are started by a command of ours, which survives a path with spaces and sends what a worker prints to the
+log.
+"""
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+from pipeline.settings import SettingsError
+from pipeline.stage import Job
+
+_WORKER = "apache_beam.runners.worker.sdk_worker_main"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Runs jobs.
+
+    Attributes:
+        workers: Local worker processes; of no effect with a runner of the user's choice.
+        flags: Beam's own flags, as given on the command line.
+    """
+
+    workers: int
+    flags: tuple[str, ...] = ()
+
+    def run(self, job: Job, log: str) -> None:
+        """Run a job to its end.
+
+        Args:
+            job: What to run.
+            log: A local file that worker processes append what they print to.
+
+        Raises:
+            Exception: Whatever the runner makes of a failure.
+        """
+        if job.call is not None:
+            job.call()
+        if job.build is not None:
+            root = self.pipeline(min(self.workers, job.units), log)
+            job.build(root)
+            root.run().wait_until_finish()
+
+    def pipeline(self, workers: int, log: str) -> beam.Pipeline:
+        """Make an empty pipeline on the chosen runner."""
+        options = beam_options(self.flags)
+        if options.view_as(StandardOptions).runner is not None:
+            return beam.Pipeline(options=options)
+        if workers <= 1:
+            return beam.Pipeline(FnApiRunner(), options=options)
+        options.view_as(DirectOptions).direct_num_workers = workers
+        command = f"exec {shlex.quote(sys.executable)} -m {_WORKER} >>{shlex.quote(log)} 2>&1"
+        return beam.Pipeline(FnApiRunner(SubprocessSDKEnvironment.from_command_string(command)), options=options)
+
+
+def beam_options(flags: Sequence[str]) -> PipelineOptions:
+    """Read Beam's flags.
+
+    Raises:
+        SettingsError: A flag is neither this program's nor Beam's, or has a wrong value.
+    """
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for kind in _option_kinds(PipelineOptions):
+        kind._add_argparse_args(parser)  # noqa: SLF001 - Beam only warns of unknown flags, much later
+    unknown = parser.parse_known_args(list(flags))[1]
+    if unknown:
+        raise SettingsError(f"unknown option {unknown[0]}: neither this command's (see --help) nor one of Beam's")
+    return PipelineOptions(list(flags))
+
+
+def _option_kinds(kind: type[PipelineOptions]) -> list[type[PipelineOptions]]:
+    return [found for inner in kind.__subclasses__() for found in (inner, *_option_kinds(inner))]
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that says what is wrong in one line; options that Beam declares twice are taken once."""
+
+    def add_argument(self, *names: str, **settings: object) -> argparse.Action:
+        known = {option for action in self._actions for option in action.option_strings}
+        new = [name for name in names if name not in known]
+        return super().add_argument(*new, **settings) if new else self._actions[0]  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(message)
+
+
+def default_workers() -> int:
+    """Count the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def log_to(path: str) -> logging.Handler:
+    """Send the log of this process, and what worker processes send it, to a local file instead of the terminal."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+    return handler

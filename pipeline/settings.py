@@ -1,0 +1,212 @@
+"""Configs: YAML with values of ``--set``, checked against pydantic models before anything starts.
+
+The settings of a rule sit beside the code they steer; this module gathers them into the config of a run and turns
+every fault into one line that names the key, the value and what is allowed.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from filters.language import LanguageLimits, LanguageModelSettings
+from filters.line_dedup import LineDedupSettings
+from tokenizer.settings import TokenizerSettings, TokenShardSettings
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class SettingsError(Exception):
+    """A wrong setting, config or input: one line, exit status 2, nothing written."""
+
+
+class Dump(BaseModel):
+    """One dump of a source.
+
+    Attributes:
+        id: Its name, e.g. ``CC-MAIN-2019-30``; of two dumps the greater name is the newer.
+        paths: Globs, folders, files, or lists of paths (``*.paths.gz``), relative to ``data``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class CommonCrawlSettings(BaseModel):
+    """CommonCrawl, English, through the CCNet pipeline (Touvron et al. 2023, section 2.1).
+
+    Attributes:
+        dumps: The crawls to read; the paper's are five, of 2017 to 2020, unnamed.
+        min_chars: Pages with fewer characters are left out before deduplication (CCNet's ``min_len``).
+        line_dedup: Which copies of a line are removed.
+        language_model: How the language is identified.
+        language: Which languages are kept.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dumps: Annotated[tuple[Dump, ...], Field(min_length=1)]
+    min_chars: Annotated[int, Field(ge=0)] = 300
+    line_dedup: LineDedupSettings = LineDedupSettings()
+    language_model: LanguageModelSettings = LanguageModelSettings()
+    language: LanguageLimits = LanguageLimits()
+
+    @model_validator(mode="after")
+    def _dumps_differ(self) -> "CommonCrawlSettings":
+        names = [dump.id for dump in self.dumps]
+        if len(set(names)) < len(names):
+            raise ValueError(f"dumps must have different ids, not {names}")
+        return self
+
+
+class Sources(BaseModel):
+    """The sources of a run; one that is absent is not read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    commoncrawl: CommonCrawlSettings | None = None
+
+
+class RunSettings(BaseModel):
+    """The config of a run.
+
+    Attributes:
+        name: Names the run folder, ``runs/<name>``.
+        data: Root of relative input paths.
+        seed: Seed of every sample and order.
+        batch_bytes: Text of a batch, and so of a documents file, in bytes of UTF-8.
+        dropped_text_fraction: Share of the dropped documents whose text is kept beside the reason.
+        sources: What to read.
+        tokenizer: How the tokenizer is trained; ``null`` ends the run with the documents.
+        tokens: How token shards are written; ``null`` writes none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+    data: str = "."
+    seed: int = 0
+    batch_bytes: Annotated[int, Field(ge=1 << 10, le=1 << 30)] = 32 << 20
+    dropped_text_fraction: Annotated[float, Field(ge=0, le=1)] = 1.0
+    sources: Sources
+    tokenizer: TokenizerSettings | None = TokenizerSettings()
+    tokens: TokenShardSettings | None = TokenShardSettings()
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> "RunSettings":
+        if not any(getattr(self.sources, name) for name in type(self.sources).model_fields):
+            raise ValueError(f"sources: give at least one of {', '.join(type(self.sources).model_fields)}")
+        if self.tokens is not None and self.tokenizer is None:
+            raise ValueError("tokens need a tokenizer: set tokens to null too, or give tokenizer")
+        return self
+
+
+def load_settings(model: type[ModelT], path: str, overrides: Sequence[str] = ()) -> ModelT:
+    """Load a config.
+
+    Args:
+        model: What it must look like.
+        path: The YAML file.
+        overrides: ``key=value`` each, the key dotted, the value YAML: ``sources.commoncrawl.min_chars=200``.
+
+    Raises:
+        SettingsError: The file cannot be read, or a key, type or value is wrong.
+    """
+    values = _read_yaml(path)
+    if "name" in model.model_fields:
+        values.setdefault("name", os.path.splitext(os.path.basename(path))[0])
+    for override in overrides:
+        _override(values, override)
+    return parse_settings(model, values, origin=path)
+
+
+def parse_settings(model: type[ModelT], values: Mapping[str, Any], *, origin: str) -> ModelT:
+    """Check values against a model.
+
+    Raises:
+        SettingsError: A key, type or value is wrong; one line for the first fault and the number of the others.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        faults = error.errors()
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise SettingsError(f"{origin}: {_describe(model, faults[0])}{more}") from error
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            values = yaml.safe_load(stream)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise SettingsError(f"{path}: cannot read the config: {reason}") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: a config is a mapping of keys to values, not {type(values).__name__}")
+    return values
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise SettingsError(f"--set {override}: must be key=value, e.g. --set data=/corpus")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"--set {override}: the value is not YAML") from error
+    *parents, last = key.split(".")
+    place: Any = values
+    for part in parents:
+        place = place[int(part)] if isinstance(place, list) and part.isdigit() and int(part) < len(place) else place
+        if isinstance(place, dict):
+            place = place.setdefault(part, {}) if place.get(part) is None else place[part]
+    if isinstance(place, list) and last.isdigit() and int(last) < len(place):
+        place[int(last)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise SettingsError(f"--set {override}: {'.'.join(parents)} holds no keys")
+
+
+def _describe(model: type[BaseModel], fault: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        allowed = _fields_at(model, fault["loc"][:-1])
+        close = get_close_matches(str(fault["loc"][-1]), allowed, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        return f"unknown key {key}{hint} Allowed: {', '.join(allowed)}"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        return f"{key} is missing"
+    if fault["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    return f"{key} = {fault['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def _fields_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """List the keys allowed at a place of the model."""
+    here: Any = model
+    for part in location:
+        if isinstance(part, int):
+            continue
+        here = _model_of(here.model_fields[part].annotation) if part in here.model_fields else here
+    return sorted(here.model_fields)
+
+
+def _model_of(annotation: Any) -> Any:
+    """Find the model inside ``Model | None``, ``tuple[Model, ...]`` and the like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_of(inner)
+        if found is not None:
+            return found
+    return None

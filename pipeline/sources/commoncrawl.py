@@ -1,0 +1,278 @@
+"""CommonCrawl through the CCNet pipeline (Touvron et al. 2023, section 2.1; Wenzek et al. 2020).
+
+"This process deduplicates the data at the line level, performs language identification with a fastText linear
+classifier to remove non-English pages".
+
+Crawl files are read twice: once for fingerprints of their lines, once more, where they lie, to take the duplicates
+out. The stages, each with committed outputs:
+
+1. ``fingerprints``: read every record; leave out what is no page or too short; fingerprint lines and ids.
+2. ``duplicate_ids``: find pages whose id stands in a newer dump, or earlier in the same.
+3. ``duplicate_lines``: find the lines that go.
+4. ``scored``: read again, take them out, identify the language.
+5. ``documents``: keep the wanted languages.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import apache_beam as beam
+
+from filters.language import LanguageIdentifier, LanguageLimits, LanguageModelSettings, check_language, installed_model
+from filters.length import check_length
+from filters.line_dedup import Keep, LineDedupSettings, Scope
+from filters.verdict import Drop
+from pipeline.batch import Batch
+from pipeline.commits import Commit
+from pipeline.document import Document, Shard
+from pipeline.duplicates import DuplicateWork, KeyFile, Keys, plan_passes
+from pipeline.files import join, local_copy, open_read, read_bytes, write_bytes, write_json
+from pipeline.fingerprints import DropDuplicates, FingerprintLines
+from pipeline.inputs import fingerprint_inputs, list_shards
+from pipeline.parquet import read_documents
+from pipeline.reading import ReadBatches, batched
+from pipeline.run import Recipe, Run
+from pipeline.settings import CommonCrawlSettings, SettingsError
+from pipeline.sources.pages import read_pages
+from pipeline.stage import BatchFile, Stage, UnitWork, digest_json
+from pipeline.steps import DropDocuments, ScoreDocuments, Scores
+from pipeline.writing import Outputs, WriteBatches
+
+SOURCE = "commoncrawl"
+FINGERPRINTS = f"{SOURCE}.fingerprints"
+DUPLICATE_IDS = f"{SOURCE}.duplicate_ids"
+DUPLICATE_LINES = f"{SOURCE}.duplicate_lines"
+SCORED = f"{SOURCE}.scored"
+DOCUMENTS = f"{SOURCE}.documents"
+STAGES = (FINGERPRINTS, DUPLICATE_IDS, DUPLICATE_LINES, SCORED, DOCUMENTS)
+
+
+def list_inputs(settings: CommonCrawlSettings, data: str) -> list[Shard]:
+    """List the crawl files of all dumps.
+
+    Raises:
+        SettingsError: An entry matches no file, or the language model is not there.
+    """
+    language_model(settings.language_model)
+    key = f"sources.{SOURCE}.dumps"
+    return [
+        shard
+        for position, dump in enumerate(settings.dumps)
+        for shard in list_shards(SOURCE, dump.id, dump.paths, data=data, key=f"{key}.{position}.paths")
+    ]
+
+
+def language_model(settings: LanguageModelSettings) -> str:
+    """Give the path of the language model.
+
+    Raises:
+        SettingsError: It is not there.
+    """
+    try:
+        path = settings.model or installed_model()
+        with open_read(path):
+            return path
+    except OSError as error:
+        key = f"sources.{SOURCE}.language_model.model"
+        raise SettingsError(
+            f"{key}: {error.strerror or ' '.join(str(error).split())}: {settings.model}"
+            if settings.model
+            else f"{key}: {error}"
+        ) from error
+
+
+def recipe(run: Run, settings: CommonCrawlSettings, shards: Sequence[Shard]) -> Recipe:
+    """Give the stages from crawl files to documents.
+
+    Args:
+        run: The run at work.
+        settings: The source's settings.
+        shards: The crawl files, from :func:`list_inputs`.
+    """
+    files = fingerprint_inputs(shards, run.manifest.known_inputs(SOURCE))
+    run.manifest.record_inputs(SOURCE, files)
+    inputs = {"dumps": digest_json([[file.name, file.checksum] for file in files])}
+    model = read_bytes(language_model(settings.language_model))
+
+    fingerprinted = yield _fingerprints(run, settings, shards, inputs)
+    ids = yield _duplicate_ids(run, fingerprinted.digest, _id_files(fingerprinted.commits, shards))
+    line_files = _line_files(fingerprinted.commits, shards, settings.line_dedup)
+    lines = yield _duplicate_lines(
+        run, settings.line_dedup, {"fingerprints": fingerprinted.digest, "ids": ids.digest}, line_files
+    )
+    inputs |= {"ids": ids.digest, "lines": lines.digest}
+    scored = yield _scored(run, settings, shards, inputs, model)
+    yield _documents(run, settings.language, scored.digest, scored.files(run.folder, f"work/{SCORED}/"))
+
+
+def _fingerprints(run: Run, settings: CommonCrawlSettings, shards: Sequence[Shard], inputs: Mapping[str, str]) -> Stage:
+    def build(units: beam.PCollection) -> beam.PCollection:
+        return (
+            units
+            | "Read" >> ReadBatches(functools.partial(read_shard, batch_bytes=run.settings.batch_bytes))
+            | "DropShort" >> DropDocuments("length", functools.partial(_check_length, min_chars=settings.min_chars))
+            | "Fingerprint" >> FingerprintLines(FINGERPRINTS)
+            | "Write" >> WriteBatches(_outputs(run, FINGERPRINTS, documents=None))
+        )
+
+    return Stage(
+        FINGERPRINTS,
+        settings={"min_chars": settings.min_chars, **_common(run)},
+        inputs=inputs,
+        work=UnitWork(shards, build),
+        owns=_owned(FINGERPRINTS),
+        counts="records",
+    )
+
+
+def _duplicate_ids(run: Run, fingerprints: str, files: Sequence[KeyFile]) -> Stage:
+    work = DuplicateWork(run.folder, DUPLICATE_IDS, FINGERPRINTS, plan_passes(files, None), Keys("ids"), Keep.FIRST)
+    return Stage(DUPLICATE_IDS, settings={}, inputs={"fingerprints": fingerprints}, work=work, counts="documents")
+
+
+def _duplicate_lines(
+    run: Run, settings: LineDedupSettings, inputs: Mapping[str, str], files: Sequence[KeyFile]
+) -> Stage:
+    passes = plan_passes(files, settings.max_shuffle_bytes)
+    keys = Keys("lines", ids_stage=DUPLICATE_IDS)
+    work = DuplicateWork(run.folder, DUPLICATE_LINES, FINGERPRINTS, passes, keys, settings.keep)
+    return Stage(DUPLICATE_LINES, settings.model_dump(mode="json"), inputs, work, counts="lines", may_keep_nothing=True)
+
+
+def _scored(
+    run: Run, settings: CommonCrawlSettings, shards: Sequence[Shard], inputs: Mapping[str, str], model: bytes
+) -> Stage:
+    path = join(run.folder, "models", "language", "lid.bin")
+    read = functools.partial(read_shard_again, batch_bytes=run.settings.batch_bytes, min_chars=settings.min_chars)
+    load = functools.partial(load_identifier, path, settings.language_model)
+    sha256 = hashlib.sha256(model).hexdigest()
+    asked = settings.language_model.model_dump(mode="json", exclude={"model"})
+
+    def build(units: beam.PCollection) -> beam.PCollection:
+        return (
+            units
+            | "ReadAgain" >> ReadBatches(read)
+            | "DropDuplicates" >> DropDuplicates(run.folder, ids=DUPLICATE_IDS, lines=DUPLICATE_LINES)
+            | "IdentifyLanguage" >> ScoreDocuments("language", load)
+            | "Write" >> WriteBatches(_outputs(run, SCORED, documents=f"work/{SCORED}"))
+        )
+
+    def install() -> None:
+        write_bytes(path, model)
+        card = {"model": "fastText language identification (Joulin et al. 2016)", "sha256": sha256, **asked}
+        write_json(join(run.folder, "models", "language", "card.json"), card)
+
+    return Stage(
+        SCORED,
+        settings={"language_model": {"sha256": sha256, **asked}, "min_chars": settings.min_chars, **_common(run)},
+        inputs=inputs,
+        work=UnitWork(shards, build),
+        owns=_owned(SCORED),
+        prepare=install,
+    )
+
+
+def _documents(run: Run, limits: LanguageLimits, scored: str, files: Sequence[BatchFile]) -> Stage:
+    def build(units: beam.PCollection) -> beam.PCollection:
+        return (
+            units
+            | "Read" >> ReadBatches(read_scored)
+            | "KeepLanguages" >> DropDocuments("language", functools.partial(_check_language, limits=limits))
+            | "Write" >> WriteBatches(_outputs(run, DOCUMENTS, documents=f"documents/{SOURCE}"))
+        )
+
+    settings = {"language": limits.model_dump(mode="json"), **_common(run)}
+    work = UnitWork(files, build, single=True)
+    return Stage(DOCUMENTS, settings, {"scored": scored}, work, owns=(f"documents/{SOURCE}/part-*", *_owned(DOCUMENTS)))
+
+
+def read_shard(shard: Shard, *, batch_bytes: int) -> Iterator[Batch]:
+    """Read a crawl file into batches: pages, records that are none, and malformed ones."""
+    with open_read(shard.path) as stream:
+        yield from batched(read_pages(stream, name=shard.path, dump=shard.dump), shard.name, batch_bytes)
+
+
+def read_shard_again(shard: Shard, *, batch_bytes: int, min_chars: int) -> Iterator[Batch]:
+    """Read the same batches again, holding only the pages that were fingerprinted."""
+    for batch in read_shard(shard, batch_bytes=batch_bytes):
+        batch.documents = [page for page in batch.documents if check_length(page.text, min_chars) is None]
+        batch.dropped, batch.errors, batch.read = [], [], len(batch.documents)
+        yield batch
+
+
+def read_scored(file: BatchFile) -> Iterator[Batch]:
+    """Read a file of scored documents as the batch it was."""
+    documents = read_documents(file.path)
+    yield Batch(file.shard, file.index, read=len(documents), documents=documents, position=file.size, last=True)
+
+
+def load_identifier(path: str, settings: LanguageModelSettings) -> Callable[[Sequence[str]], Sequence[Scores]]:
+    """Load the language model on a worker."""
+    with local_copy(path) as file:
+        return LanguageIdentifier(file, settings)
+
+
+def _check_length(page: Document, *, min_chars: int) -> Drop | None:
+    return check_length(page.text, min_chars)
+
+
+def _check_language(page: Document, *, limits: LanguageLimits) -> Drop | None:
+    score = page.metadata["language_score"]
+    return check_language(page.language, float(score or 0), limits)
+
+
+def _id_files(commits: Sequence[Commit], shards: Sequence[Shard]) -> list[KeyFile]:
+    """Let all ids meet; of two pages of one id the one of the newest dump, the greatest by name, comes first."""
+    dumps = {shard.name: shard.dump for shard in shards}
+    newest_first = sorted(set(dumps.values()), reverse=True)
+    return [
+        KeyFile(commit.shard, commit.index, "ids", commit.kept, newest_first.index(dumps[commit.shard]))
+        for commit in commits
+        if commit.kept
+    ]
+
+
+def _line_files(commits: Sequence[Commit], shards: Sequence[Shard], settings: LineDedupSettings) -> list[KeyFile]:
+    groups = window_of_shards(shards, settings)
+    return [
+        KeyFile(commit.shard, commit.index, groups[commit.shard], commit.facts["lines"])
+        for commit in commits
+        if commit.kept
+    ]
+
+
+def window_of_shards(shards: Sequence[Shard], settings: LineDedupSettings) -> dict[str, str]:
+    """Give the window each shard's lines are compared in.
+
+    With scope ``window``, file ``i`` of a dump's ``n``, in the order of their names, is in window ``i * w // n`` of
+    ``w``: CCNet's shards are consecutive files too, and 50 of its 1,600 make one of 32 windows (``mine.py``).
+    """
+    if settings.scope is Scope.CORPUS:
+        return dict.fromkeys((shard.name for shard in shards), "corpus")
+    windows = settings.windows_per_dump if settings.scope is Scope.WINDOW else 1
+    dumps: dict[str, list[str]] = {}
+    for shard in shards:
+        dumps.setdefault(shard.dump, []).append(shard.name)
+    return {
+        name: f"{dump}/{place * windows // len(names)}"
+        for dump, names in dumps.items()
+        for place, name in enumerate(sorted(names))
+    }
+
+
+def _common(run: Run) -> dict[str, float]:
+    settings = run.settings
+    return {
+        "batch_bytes": settings.batch_bytes,
+        "dropped_text_fraction": settings.dropped_text_fraction,
+        "seed": settings.seed,
+    }
+
+
+def _outputs(run: Run, stage: str, *, documents: str | None) -> Outputs:
+    return Outputs(run.folder, stage, SOURCE, documents, run.settings.dropped_text_fraction, run.settings.seed)
+
+
+def _owned(stage: str) -> tuple[str, ...]:
+    return f"dropped/{SOURCE}/part-{stage}-*", f"errors/{SOURCE}/part-{stage}-*"

@@ -1,0 +1,249 @@
+"""Crawl records into documents: the text of WET files, or text taken out of the HTML of WARC files.
+
+WET text is read as CCNet reads it (Wenzek et al., 2020; ``process_wet_file.py``): every line stripped, the first one
+taken as title and not as text. Headers are read by name, not by position, which loses every record of the dumps since
+mid-2020, and a URL with a blank is kept whole. A line is what LF, CRLF or CR ends and nothing else, so that line
+numbers mean the same to every reader; ``str.splitlines`` would also cut at U+2028 and form feeds.
+
+From HTML the whole page's text is taken with Resiliparse (Bevendorff et al., 2018), navigation included as in WET
+files, the title from ``<title>``.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+from resiliparse.extract.html2text import extract_plain_text
+from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+from resiliparse.parse.html import HTMLParserException, HTMLTree
+
+from filters.verdict import Reason
+from pipeline.document import Document, Dropped, MalformedRecord, MetadataValue
+from pipeline.sources.http_response import (
+    BadHttp,
+    begins_like_binary,
+    begins_like_html,
+    decode_body,
+    parse_response,
+)
+from pipeline.sources.warc import MAX_RECORD_BYTES, WarcRecord, read_warc
+
+SOURCE = "commoncrawl"
+HTTP_OK = 200
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+UNKNOWN_TYPES = frozenset({"", "unknown/unknown", "application/unknown", "*/*"})
+BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+class PageReason(Reason):
+    """Why a record of a crawl is no document."""
+
+    WARCINFO = "warc/warcinfo"
+    REQUEST = "warc/request"
+    METADATA = "warc/metadata"
+    REVISIT = "warc/revisit"
+    RESOURCE = "warc/resource"
+    OTHER_TYPE = "warc/other_type"
+    HTTP_STATUS = "warc/http_status"
+    NOT_HTML = "warc/not_html"
+    HTML_TOO_LONG = "warc/html_too_long"
+    EMPTY = "page/empty"
+
+
+class PageLimits(BaseModel):
+    """What one record may cost.
+
+    Attributes:
+        max_record_bytes: Longest WARC block to hold; a longer one is the error ``warc/too_long``.
+        max_html_bytes: Longest HTML to parse, decompressed. Some markup takes time with its square (22 s for 2 MiB of
+            ``<select><b>``); Common Crawl itself cut pages at 1 MiB until 2024.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_record_bytes: PositiveInt = MAX_RECORD_BYTES
+    max_html_bytes: PositiveInt = 2 << 20
+
+
+DEFAULT_LIMITS = PageLimits()
+
+Item = Document | Dropped | MalformedRecord
+
+
+def read_pages(
+    stream: BinaryIO, *, name: str = "", dump: str = "", limits: PageLimits = DEFAULT_LIMITS
+) -> Iterator[tuple[Item, int]]:
+    """Read a WARC or WET file.
+
+    Args:
+        stream: The file, from its first byte.
+        name: Its name; WAT files are told by it.
+        dump: The dump it belongs to, for the documents' metadata.
+        limits: What one record may cost.
+
+    Yields:
+        Every record, once, in file order, as document, dropped or malformed; and the bytes of the file read so far.
+    """
+    reader = read_warc(stream, name=name, max_record_bytes=limits.max_record_bytes)
+    for item in reader:
+        page = parse_page(item, dump=dump, limits=limits) if isinstance(item, WarcRecord) else item
+        yield page, reader.position
+
+
+def parse_page(record: WarcRecord, *, dump: str = "", limits: PageLimits = DEFAULT_LIMITS) -> Item:
+    """Make a document of a ``conversion`` record (WET) or of a ``response`` record that holds HTML.
+
+    Args:
+        record: The record.
+        dump: The dump it belongs to, for the document's metadata.
+        limits: What it may cost.
+
+    Returns:
+        The document; or why it is none, under the id that it would have; or what is wrong with the record.
+    """
+    try:
+        if record.type == "conversion":
+            return _parse_conversion(record, dump)
+        if record.type == "response":
+            return _parse_html_response(record, dump, limits)
+        return _drop(record, _REASONS.get(record.type, PageReason.OTHER_TYPE))
+    except MalformedRecord as error:
+        return error
+
+
+_REASONS = {
+    "warcinfo": PageReason.WARCINFO,
+    "request": PageReason.REQUEST,
+    "metadata": PageReason.METADATA,
+    "revisit": PageReason.REVISIT,
+    "resource": PageReason.RESOURCE,
+}
+
+
+def wet_lines(text: str) -> list[str]:
+    r"""Cut the text of a WET record into lines as CCNet sees them; the first is the title.
+
+    CCNet reads on to the next record, so it sees the blank line that ends the record as one more line; when the last
+    two lines are empty, it drops both. Common Crawl's own blocks end in a line end and so never keep an empty last
+    line; a block that does not, keeps one.
+
+    >>> wet_lines("Title\n text \n"), wet_lines("Title\n text")
+    (['Title', 'text'], ['Title', 'text', ''])
+    """
+    lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    return [*lines, ""] if lines[-1] else lines[:-1]
+
+
+def decode_html(body: bytes, charset: str) -> str:
+    """Decode HTML by its byte order mark, the charset of the HTTP header, its ``meta`` element, or a guess.
+
+    In this order: the mark outranks the header, as in browsers. A declared charset that does not fit gives way to a
+    guess that fits; where neither does, bytes that cannot be decoded become U+FFFD.
+    """
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if body.startswith(mark):
+            return body[len(mark) :].decode(encoding, "replace")
+    declared = map_encoding_to_html5(charset, fallback_utf8=False) if charset else None
+    if declared is None:
+        declared = detect_encoding(body, from_html_meta=True) or "utf-8"
+        if declared.startswith("utf-16"):  # an element that can be read as ASCII does not stand in UTF-16
+            declared = "utf-8"
+    try:
+        return body.decode(declared)
+    except UnicodeDecodeError:
+        pass
+    try:
+        return body.decode(detect_encoding(body) or "utf-8")
+    except UnicodeDecodeError:
+        return body.decode(declared, "replace")
+
+
+def html_text(html: str) -> tuple[str, str]:
+    r"""Take title and text out of a page: all that is visible, line by line, blank lines between paragraphs.
+
+    >>> html_text("<title>T</title><nav>Home</nav><p>One<br>two<p>three")
+    ('T', 'Home\n\nOne\ntwo\n\nthree')
+    """
+    tree = HTMLTree.parse(html)
+    text = extract_plain_text(tree, preserve_formatting=True, main_content=False, list_bullets=False, alt_texts=False)
+    return tree.title or "", "\n".join(line.strip() for line in text.split("\n")).strip("\n")
+
+
+def _parse_conversion(record: WarcRecord, dump: str) -> Item:
+    try:
+        block = record.block.decode()
+    except UnicodeDecodeError as error:
+        raise _malformed(record, "wet/invalid_utf8", str(error)) from error
+    title, *lines = wet_lines(block) or [""]
+    return _document(record, title, "\n".join(lines), dump, digest="warc-block-digest")
+
+
+def _parse_html_response(record: WarcRecord, dump: str, limits: PageLimits) -> Item:
+    if not record.headers.get("content-type", "application/http").lower().startswith("application/http"):
+        return _drop(record, PageReason.NOT_HTML)  # an answer of the name service, say
+    try:
+        response = parse_response(record.block)
+        if response.status != HTTP_OK:
+            return _drop(record, PageReason.HTTP_STATUS, response.status, HTTP_OK)
+        if response.mime_type not in HTML_TYPES | UNKNOWN_TYPES:
+            return _drop(record, PageReason.NOT_HTML)
+        body = decode_body(response, max_bytes=limits.max_html_bytes)
+    except BadHttp as error:
+        raise _malformed(record, error.cause, error.detail) from error
+    if begins_like_binary(body) or (response.mime_type in UNKNOWN_TYPES and not begins_like_html(body)):
+        return _drop(record, PageReason.NOT_HTML)
+    if len(body) > limits.max_html_bytes:
+        return _drop(record, PageReason.HTML_TOO_LONG, len(body), limits.max_html_bytes)
+    try:
+        title, text = html_text(decode_html(body, response.charset))
+    except HTMLParserException as error:
+        raise _malformed(record, "html/unparsable", str(error)) from error
+    return _document(record, title, text, dump, digest="warc-payload-digest")
+
+
+def _document(record: WarcRecord, title: str, text: str, dump: str, *, digest: str) -> Document | Dropped:
+    if not text.strip():
+        return _drop(record, PageReason.EMPTY, 0, 1)
+    metadata: dict[str, MetadataValue] = {
+        "dump": dump,
+        "title": title,
+        "digest": record.headers.get(digest, ""),
+        "original_chars": len(text),
+        "original_lines": text.count("\n") + 1,
+    }
+    return Document(_id(record), SOURCE, text, url=_url(record), created=_created(record), metadata=metadata)
+
+
+def _drop(record: WarcRecord, reason: PageReason, measured: float | None = None, limit: float | None = None) -> Dropped:
+    return Dropped(_id(record), _url(record), reason, measured, limit)
+
+
+def _malformed(record: WarcRecord, cause: str, detail: str) -> MalformedRecord:
+    return MalformedRecord(cause, detail, offset=record.offset, inner_offset=record.inner_offset)
+
+
+def _id(record: WarcRecord) -> str:
+    """``cc/`` and the record's UUID; or its whole URI where that is no UUID."""
+    identity = record.headers.get("warc-record-id", "").strip("<> ").removeprefix("urn:uuid:")
+    if not identity:
+        raise _malformed(record, "warc/no_record_id", f"a {record.type} record without WARC-Record-ID")
+    return f"cc/{identity}"
+
+
+def _url(record: WarcRecord) -> str:
+    """The target URI, out of the angle brackets that wget puts around it."""
+    url = record.headers.get("warc-target-uri", "")
+    return url[1:-1] if url.startswith("<") and url.endswith(">") else url
+
+
+def _created(record: WarcRecord) -> str:
+    """The time of the crawl, in UTC; empty where it cannot be read."""
+    date = record.headers.get("warc-date", "")
+    try:
+        time = datetime.fromisoformat(date)
+    except ValueError:
+        return ""
+    if date.endswith("Z"):
+        return date
+    return (time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)).isoformat()

@@ -1,0 +1,40 @@
+"""The fate of a document: where it was kept, or in which stage it left and for what reason."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.files import join, match, open_read
+
+_KEPT = ["id", "source", "url"]
+_DROPPED = ["id", "source", "url", "stage", "reason", "measured", "limit"]
+
+
+def fates(run: str, wanted: str) -> Iterator[str]:
+    """Say what became of every record with an id or URL.
+
+    Args:
+        run: The run folder.
+        wanted: A document's id or URL, exactly.
+
+    Yields:
+        A line for each record found: first those kept, then those left out.
+    """
+    for row, path in _find(run, "documents", _KEPT, wanted):
+        yield f"{row['id']} ({row['url']}): kept, in {path}"
+    for row, path in _find(run, "dropped", _DROPPED, wanted):
+        measured = "" if row["measured"] is None else f", measured {row['measured']:g}, limit {row['limit']:g}"
+        yield f"{row['id']} ({row['url']}): left out by {row['stage']}: {row['reason']}{measured}, in {path}"
+
+
+def _find(run: str, folder: str, columns: list[str], wanted: str) -> Iterator[tuple[dict[str, Any], str]]:
+    for file in match(join(run, folder, "**")):
+        if not file.path.endswith(".parquet"):
+            continue
+        with open_read(file.path) as stream:
+            table = pq.ParquetFile(stream).read(columns=columns)
+        found = pc.or_(pc.equal(table["id"], wanted), pc.equal(table["url"], wanted))
+        for row in table.filter(found).to_pylist():
+            yield row, file.path

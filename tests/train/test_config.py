@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from train.config import TrainSettings
+from train.model import ModelSettings, parameter_count
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "train"
+SMALL = {"data": "runs/x", "batch": 8, "steps": 100, "optimizer": {"warmup_steps": 10}}
+
+
+def load(name):
+    return yaml.safe_load((CONFIGS / name).read_text())
+
+
+def test_the_demo_is_a_small_model_on_a_short_run():
+    settings = TrainSettings(**load("demo.yaml"))
+    assert settings.steps >= 60
+    assert 128 <= settings.model.context <= 256
+    for vocab_size in (2000, 8000):
+        model = settings.model.model_copy(update={"vocab_size": vocab_size})
+        assert 0.8e6 < parameter_count(model) < 3e6
+
+
+@pytest.mark.parametrize(
+    ("name", "billions", "ffn"), [("7b", 6.7, 11008), ("13b", 13.0, 13824), ("33b", 32.5, 17920), ("65b", 65.2, 22016)]
+)
+def test_the_paper_s_models_have_the_paper_s_sizes(name, billions, ffn):
+    settings = ModelSettings(**load(f"models/{name}.yaml"))
+    assert parameter_count(settings) // 10**8 / 10 == billions  # the paper cuts 65.29 to 65.2
+    assert settings.ffn_size == ffn
+    assert (settings.context, settings.head_size) == (2048, 128)
+
+
+def test_output_lies_under_the_data_unless_it_is_given():
+    assert TrainSettings(**SMALL).output_folder == "runs/x/train"
+    assert TrainSettings(**SMALL, output="y").output_folder == "y"
+
+
+def test_settings_survive_their_own_yaml():
+    settings = TrainSettings(**SMALL, sources={"a": 0.5}, model={"width": 16, "heads": 2})
+    assert TrainSettings(**yaml.safe_load(yaml.safe_dump(settings.model_dump()))) == settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "x"}, "dataset"),
+        ({"data": ""}, "data"),
+        ({"batch": 0}, "batch"),
+        ({"steps": 10}, r"optimizer\.warmup_steps must be below steps=10, got 10"),
+        ({"compute_dtype": "float16"}, "'bfloat16' or 'float32'"),
+        ({"sources": {}}, "sources must name at least one source"),
+        ({"sources": {"a": 1, "b": 0}}, r"sources\.b must be a number above 0, got 0"),
+        ({"sources": {"a": float("nan")}}, r"sources\.a must be a number above 0, got nan"),
+        ({"model": {"width": 10, "heads": 3}}, "width must be a multiple of heads, got width=10 and heads=3"),
+        ({"model": {"widht": 10}}, "widht"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_an_impossible_setting_is_refused_with_key_and_value(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        TrainSettings(**SMALL | changes)

@@ -1,0 +1,1 @@
+"""SentencePiece training and encoding, and the token-shard format: one writer, one reader."""

@@ -1,0 +1,63 @@
+"""Settings of the tokenizer and of the token shards, with LLaMA's values as defaults.
+
+The paper (Touvron et al., 2023, section 2.1) says only "BPE, SentencePiece, all numbers split into digits, bytes for
+unknown characters"; the values are those stored in LLaMA's published ``tokenizer.model``. What LLaMA fixed and this
+project does not vary stands as constants in :mod:`tokenizer.training`.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MIB = 1 << 20
+
+#: Three special pieces, 256 byte pieces and the word boundary: a vocabulary can not be smaller.
+MIN_VOCAB_SIZE = 3 + 256 + 1
+
+
+class TokenizerSettings(BaseModel):
+    """How the tokenizer is trained.
+
+    Attributes:
+        vocab_size: Pieces in the vocabulary, special and byte pieces included. Lowered to what the text yields where
+            the text is too short for it; the card then says both numbers.
+        character_coverage: Share of the sample's characters that get a piece of their own; the rest become bytes.
+        max_line_bytes: Longest training line in UTF-8 bytes; longer lines are cut, because SentencePiece skips them
+            without a word. It numbers positions in a word with 16 bits, which bounds this number.
+        max_piece_chars: Longest piece in characters.
+        sample_bytes: Bound of the training text in UTF-8 bytes, line ends not counted. SentencePiece holds the sample
+            in memory, some 5.3 bytes for each byte of it (measured on 27 MB of books), so the default trains within
+            6 GiB and a few minutes.
+        seed: Decides which documents are sampled, see :func:`tokenizer.sampling.is_sampled`.
+        num_threads: Threads of SentencePiece's trainer. The model's bytes depend on it, so it is a constant of the
+            config and never the number of cores; LLaMA used 80.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    vocab_size: int = Field(default=32_000, ge=MIN_VOCAB_SIZE, le=1_000_000)
+    character_coverage: float = Field(default=0.99995, ge=0.98, le=1.0)
+    max_line_bytes: int = Field(default=4192, ge=64, le=65_535)
+    max_piece_chars: int = Field(default=16, ge=1, le=512)
+    sample_bytes: int = Field(default=1024 * MIB, ge=1 << 16, le=1 << 36)
+    seed: int = Field(default=0, ge=0, lt=1 << 64)
+    num_threads: int = Field(default=16, ge=1, le=128)
+
+
+class TokenShardSettings(BaseModel):
+    """How token shards are cut and what is written around each document.
+
+    Attributes:
+        shard_bytes: Target size of a shard's ids in bytes. A shard is held in memory while it is written; at scale 256
+            MiB to 1 GiB serve readers best, the floor is for demos.
+        seed: Decides the order of documents inside a shard, see :func:`tokenizer.sampling.seeded_order`.
+        bos: Whether each document begins with the BOS id.
+        eos: Whether each document ends with the EOS id.
+        megatron_index: Whether to write Megatron's ``.idx`` beside each shard.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    shard_bytes: int = Field(default=512 * MIB, ge=1024, le=4096 * MIB)
+    seed: int = Field(default=0, ge=0, lt=1 << 64)
+    bos: bool = True
+    eos: bool = True
+    megatron_index: bool = False

@@ -1,0 +1,1 @@
+"""LLaMA in JAX: model, loss, optimizer, data and the training loop."""

@@ -1,0 +1,171 @@
+"""The training loop: read a batch, take a step, report it.
+
+The state of a run is its weights, AdamW's moments and the step number; the data follow from the step number alone
+(:mod:`train.data`). On one machine the same settings give the same losses, bit for bit.
+"""
+# ruff: noqa: F722 -- the strings in the annotations are jaxtyping's dimensions, not forward references
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax  # type: ignore[import-untyped]  # optax ships no py.typed marker
+import yaml
+from jaxtyping import Array, Float, Int
+from numpy.typing import NDArray
+
+from train.config import TrainSettings
+from train.data import Mixture
+from train.model import Params, init, mean_loss, parameter_count
+from train.optimizer import adamw, learning_rate
+from train.report import StepReport, TrainSummary, ends_of, progress
+from train.shards import open_sources, with_vocabulary
+
+
+class State(NamedTuple):
+    """All that a step changes."""
+
+    step: Int[Array, ""]
+    params: Params
+    moments: Any
+
+
+class Metrics(NamedTuple):
+    """What a step says of itself, still on the device."""
+
+    loss: Float[Array, ""]
+    grad_norm: Float[Array, ""]
+    learning_rate: Float[Array, ""]
+
+
+Update = Callable[[State, NDArray[np.int32]], tuple[State, Metrics]]
+
+
+def train(settings: TrainSettings, *, report: Callable[[StepReport], None] | None = None) -> TrainSummary:
+    """Train a model from its first step to its last.
+
+    Writes ``metrics.jsonl``, one :class:`train.report.StepReport` per line, and ``config.yaml``, the settings with the
+    vocabulary filled in, to ``settings.output_folder``; both replace those of an earlier run.
+
+    Args:
+        settings: What to train. Its model's vocabulary is taken from the token shards where it is ``None``.
+        report: Called after each step, in place of the progress on stderr.
+
+    Raises:
+        ValueError: The token shards do not fit the settings; nothing has been written.
+        FloatingPointError: The loss or the gradient is no longer a number; the message names the step.
+    """
+    with ExitStack() as stack:
+        sources = open_sources(settings.data, settings.sources)
+        for source in sources.values():
+            stack.enter_context(source)
+        vocab_size = next(iter(sources.values())).manifest.vocab_size
+        settings = settings.model_copy(update={"model": with_vocabulary(settings.model, vocab_size)})
+        mixture = Mixture.of(
+            sources,
+            context=settings.model.context,
+            batch_size=settings.batch,
+            seed=settings.seed,
+            weights=settings.sources,
+        )
+        losses, compile_seconds, seconds = _run(settings, mixture, report)
+    first, last = ends_of(losses)
+    return TrainSummary(
+        steps=settings.steps,
+        tokens=settings.steps * settings.batch * settings.model.context,
+        parameters=parameter_count(settings.model),
+        first_loss=first,
+        last_loss=last,
+        compile_seconds=compile_seconds,
+        seconds=seconds,
+        output=settings.output_folder,
+    )
+
+
+def initial_state(settings: TrainSettings) -> State:
+    """Weights drawn from the seed, moments at zero, step 0."""
+    params = init(settings.model, key=jax.random.key(settings.seed))
+    moments = adamw(settings.optimizer, steps=settings.steps).init(params)
+    return State(jnp.zeros((), jnp.int32), params, moments)
+
+
+def update(state: State, windows: Int[Array, "B W"], settings: TrainSettings) -> tuple[State, Metrics]:
+    """Take one step on windows of W = T + 1 tokens, each token but a window's first being a target."""
+    optimizer = adamw(settings.optimizer, steps=settings.steps)
+    dtype = jnp.dtype(settings.compute_dtype)
+    loss, gradient = jax.value_and_grad(mean_loss)(
+        state.params, windows[:, :-1], windows[:, 1:], settings.model, compute_dtype=dtype
+    )
+    change, moments = optimizer.update(gradient, state.moments, state.params)
+    rate = jnp.asarray(learning_rate(settings.optimizer, steps=settings.steps)(state.step))
+    metrics = Metrics(loss, optax.tree.norm(gradient), rate)
+    return State(state.step + 1, optax.apply_updates(state.params, change), moments), metrics
+
+
+def _run(
+    settings: TrainSettings, mixture: Mixture, report: Callable[[StepReport], None] | None
+) -> tuple[list[float], float, float]:
+    """Return the loss of each step, the seconds of compilation and those of the steps."""
+    os.makedirs(settings.output_folder, exist_ok=True)
+    with open(os.path.join(settings.output_folder, "config.yaml"), "w", encoding="utf-8") as config:
+        yaml.safe_dump(settings.model_dump(), config, sort_keys=False)
+    begun = time.perf_counter()
+    compiled, state = _compile(settings, mixture)
+    started = time.perf_counter()
+    losses = []
+    shown = nullcontext(report) if report else progress(steps=settings.steps, log_every=settings.log_every)
+    metrics_path = os.path.join(settings.output_folder, "metrics.jsonl")
+    with shown as show, open(metrics_path, "w", encoding="utf-8", buffering=1) as metrics:
+        for done in _steps(compiled, state, mixture, settings):
+            metrics.write(json.dumps(asdict(done)) + "\n")
+            losses.append(done.loss)
+            show(done)
+    return losses, started - begun, time.perf_counter() - started
+
+
+def _compile(settings: TrainSettings, mixture: Mixture) -> tuple[Update, State]:
+    """Draw the first state and compile the step ahead, so that no step's time holds it.
+
+    The step donates its state: the new one takes the old one's memory.
+    """
+    state = jax.jit(lambda: initial_state(settings))()
+    step = jax.jit(lambda state, windows: update(state, windows, settings), donate_argnums=0)
+    return step.lower(state, mixture.batch(0)).compile(), state
+
+
+def _steps(step: Update, state: State, mixture: Mixture, settings: TrainSettings) -> Iterator[StepReport]:
+    """Take all steps; a step is reported once the next one is under way, so the device never waits for a report."""
+    clock = time.perf_counter()
+    pending: Metrics | None = None
+    for number in range(settings.steps + 1):
+        launched = None
+        if number < settings.steps:
+            state, launched = step(state, mixture.batch(number))
+        if pending is not None:
+            values = jax.device_get(pending)
+            elapsed, clock = time.perf_counter() - clock, time.perf_counter()
+            yield _report(number, values, settings.batch * settings.model.context / elapsed)
+        pending = launched
+
+
+def _report(step: int, metrics: Metrics, tokens_per_second: float) -> StepReport:
+    """Read a step's numbers.
+
+    Raises:
+        FloatingPointError: The loss or the norm of the gradient is not finite.
+    """
+    loss, grad_norm = float(metrics.loss), float(metrics.grad_norm)
+    if not (math.isfinite(loss) and math.isfinite(grad_norm)):
+        raise FloatingPointError(
+            f"step {step}: loss is {loss}, norm of the gradient {grad_norm}; "
+            "a lower optimizer.learning_rate or a longer optimizer.warmup_steps may help"
+        )
+    return StepReport(step, loss, grad_norm, float(metrics.learning_rate), tokens_per_second)
