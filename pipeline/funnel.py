@@ -41,7 +41,9 @@ def token_counts(stats: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, int
 
 
 def print_funnel(run: str, console: Console) -> None:
-    """Print the funnel of a run, and its tokens."""
+    """Print the funnel of a run, and its tokens; as wide as it is where nobody's terminal bounds it."""
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
     stats = read_stats(run)
     counts = {stage["stage"]: stage["counts"] for stage in stats}
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -87,6 +89,8 @@ def write_report(run: str) -> str:
     write_bytes(path, _PAGE.format(rows=rows, tokens=tokens, seconds=seconds).encode())
     return path
 
+
+_PLAIN_WIDTH = 160
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>llama-corpus run</title><style>

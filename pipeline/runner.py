@@ -17,6 +17,7 @@ from typing import NoReturn
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipeline.settings import SettingsError
@@ -72,6 +73,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     Raises:
         SettingsError: A flag is neither this program's nor Beam's, or has a wrong value.
     """
+    _import_runner(flags)
     parser = _Parser(add_help=False, allow_abbrev=False)
     for kind in _option_kinds(PipelineOptions):
         kind._add_argparse_args(parser)  # noqa: SLF001 - Beam only warns of unknown flags, much later
@@ -79,6 +81,19 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     if unknown:
         raise SettingsError(f"unknown option {unknown[0]}: neither this command's (see --help) nor one of Beam's")
     return PipelineOptions(list(flags))
+
+
+def _import_runner(flags: Sequence[str]) -> None:
+    """Import the runner, so that its own flags are known."""
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    known.add_argument("--runner")
+    name = known.parse_known_args(list(flags))[0].runner
+    if name is None:
+        return
+    try:
+        create_runner(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise SettingsError(f"--runner={name}: {' '.join(str(error).split())}") from error
 
 
 def _option_kinds(kind: type[PipelineOptions]) -> list[type[PipelineOptions]]:

@@ -24,8 +24,8 @@ class TokenizerSettings(BaseModel):
             without a word. It numbers positions in a word with 16 bits, which bounds this number.
         max_piece_chars: Longest piece in characters.
         sample_bytes: Bound of the training text in UTF-8 bytes, line ends not counted. SentencePiece holds the sample
-            in memory, some 5.3 bytes for each byte of it (measured on 27 MB of books), so the default trains within
-            6 GiB and a few minutes.
+            in memory, 5 to 7 bytes for each byte of it (measured on 27 MB of books), so the default trains within 8
+            GiB and a few minutes.
         seed: Decides which documents are sampled, see :func:`tokenizer.sampling.is_sampled`.
         num_threads: Threads of SentencePiece's trainer. The model's bytes depend on it, so it is a constant of the
             config and never the number of cores; LLaMA used 80.

@@ -56,8 +56,8 @@ class PageLimits(BaseModel):
 
     Attributes:
         max_record_bytes: Longest WARC block to hold; a longer one is the error ``warc/too_long``.
-        max_html_bytes: Longest HTML to parse, decompressed. Some markup takes time with its square (22 s for 2 MiB of
-            ``<select><b>``); Common Crawl itself cut pages at 1 MiB until 2024.
+        max_html_bytes: Longest HTML to parse, decompressed. Some markup takes time with its square (109 s for 2 MiB of
+            ``<select><b>``); Common Crawl itself cut pages at 1 MiB in the years 2017 to 2020.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -131,32 +131,42 @@ def wet_lines(text: str) -> list[str]:
     >>> wet_lines("Title\n text \n"), wet_lines("Title\n text")
     (['Title', 'text'], ['Title', 'text', ''])
     """
-    lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = list(map(str.strip, text.split("\n")))
     return [*lines, ""] if lines[-1] else lines[:-1]
 
 
 def decode_html(body: bytes, charset: str) -> str:
     """Decode HTML by its byte order mark, the charset of the HTTP header, its ``meta`` element, or a guess.
 
-    In this order: the mark outranks the header, as in browsers. A declared charset that does not fit gives way to a
-    guess that fits; where neither does, bytes that cannot be decoded become U+FFFD.
+    In this order: the mark outranks the header, as in browsers, and bytes that are UTF-8 outrank ``meta``, for other
+    encodings hardly ever look like it. A charset that does not fit at all gives way to the guess; where it nearly
+    fits (pages are cut in the middle of a character), bytes that cannot be decoded become U+FFFD.
     """
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
     declared = map_encoding_to_html5(charset, fallback_utf8=False) if charset else None
     if declared is None:
+        text = body.decode("utf-8", "replace")
+        if not text.isascii() and _nearly_fits(text):
+            return text
         declared = detect_encoding(body, from_html_meta=True) or "utf-8"
         if declared.startswith("utf-16"):  # an element that can be read as ASCII does not stand in UTF-16
             declared = "utf-8"
-    try:
-        return body.decode(declared)
-    except UnicodeDecodeError:
-        pass
-    try:
-        return body.decode(detect_encoding(body) or "utf-8")
-    except UnicodeDecodeError:
-        return body.decode(declared, "replace")
+    text = body.decode(declared, "replace")
+    if _nearly_fits(text):
+        return text
+    return body.decode(detect_encoding(body) or "utf-8", "replace")
+
+
+def _nearly_fits(text: str) -> bool:
+    """Whether more than half of the characters beyond ASCII, if there are any, could be decoded."""
+    if "\ufffd" not in text:
+        return True
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    return text.count("\ufffd") * 2 < beyond_ascii
 
 
 def html_text(html: str) -> tuple[str, str]:
@@ -167,7 +177,7 @@ def html_text(html: str) -> tuple[str, str]:
     """
     tree = HTMLTree.parse(html)
     text = extract_plain_text(tree, preserve_formatting=True, main_content=False, list_bullets=False, alt_texts=False)
-    return tree.title or "", "\n".join(line.strip() for line in text.split("\n")).strip("\n")
+    return tree.title or "", "\n".join(map(str.strip, text.split("\n"))).strip("\n")
 
 
 def _parse_conversion(record: WarcRecord, dump: str) -> Item:

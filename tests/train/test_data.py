@@ -108,6 +108,14 @@ def test_with_weights_each_source_has_its_own_epochs():
     assert {seen[start] for start in range(10_000, 10_400, 4)} == {5}  # 100 windows, 500 draws
 
 
+def test_with_weights_a_source_s_draws_are_numbered_without_gap_from_block_to_block():
+    named = {"a": Stream(401), "b": Stream(401), "c": Stream(401)}
+    data = mixture(named, weights={"a": 0.67, "b": 0.15, "c": 0.18})
+    pool, ordinal = data.assign(np.arange(3 * BLOCK))
+    for number, share in enumerate((670, 150, 180)):
+        assert sorted(ordinal[pool == number].tolist()) == list(range(3 * share))
+
+
 def test_with_weights_sources_lie_mixed_within_a_block():
     named = {"a": Stream(401), "b": Stream(401, first=1000)}
     order = [start // 1000 for start in starts(mixture(named, weights={"a": 1, "b": 1}, batch_size=BLOCK), [0])]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from train import loop
 from train.config import TrainSettings
 from train.data import Mixture
 from train.loop import train
-from train.model import ModelSettings, parameter_count
+from train.model import ModelSettings, init, mean_loss, parameter_count
 from train.report import StepReport, TrainSummary
 from train.shards import open_sources, with_vocabulary
 
@@ -93,6 +94,20 @@ def test_the_loss_falls(finished):
     assert [report.step for report in finished.reports] == list(range(1, 31))
 
 
+def test_each_step_s_loss_is_that_of_its_own_batch_every_token_predicting_the_next(run):
+    still = settings(run, steps=3, optimizer={"learning_rate": 1e-12, "warmup_steps": 0})
+    reports = []
+    train(still, report=reports.append)
+    model = with_vocabulary(still.model, VOCABULARY)
+    params = init(model, key=jax.random.key(still.seed))
+    data = Mixture.of(open_sources(str(run)), context=32, batch_size=4, seed=still.seed)
+    for step, report in enumerate(reports):
+        tokens, targets = jnp.asarray(data.batch(step)[:, :-1]), jnp.asarray(data.batch(step)[:, 1:])
+        loss = mean_loss(params, tokens, targets, model, compute_dtype=jnp.dtype("float32"))
+        assert report.loss == pytest.approx(float(loss), abs=1e-5)
+    assert len({round(report.loss, 3) for report in reports}) == 3  # else the wrong batch could pass
+
+
 def test_a_second_run_gives_the_same_losses_to_the_last_bit(finished, tmp_path):
     again = []
     train(settings(finished.folder, output=str(tmp_path)), report=again.append)
@@ -160,7 +175,7 @@ def poison_after(monkeypatch, *, steps):
 
     def poisoned(state, windows, settings):
         state, metrics = update(state, windows, settings)
-        broken = jax.numpy.where(state.step >= steps, jax.numpy.nan, 1.0)
+        broken = jnp.where(state.step >= steps, jnp.nan, 1.0)
         return state._replace(params=jax.tree.map(lambda leaf: leaf * broken, state.params)), metrics
 
     monkeypatch.setattr(loop, "update", poisoned)

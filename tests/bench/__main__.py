@@ -1,0 +1,64 @@
+"""The benchmark: ``make bench``, or ``python -m tests.bench [NAME ...] [--data DIR] [--quick]``."""
+
+import argparse
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+
+from tests.bench import crawl, dedup, tokens, training, whole
+from tests.bench.inputs import Inputs, find_data
+from tests.bench.report import Result, print_results, write_results
+
+_OUTPUT = os.path.join("build", "bench.json")
+
+#: What can be asked for by name, in the order it is run.
+BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
+    "commoncrawl.read": crawl.read_wet,
+    "commoncrawl.html": crawl.read_html,
+    "commoncrawl.language": crawl.identify_language,
+    "documents.parquet": crawl.write_parquet,
+    "line_dedup.fingerprint": dedup.fingerprint,
+    "line_dedup.stages": dedup.deduplicate,
+    "tokens.encode": tokens.encode,
+    "tokens.windows": tokens.read_windows,
+    "run.scaling": whole.scale,
+    "run.memory": whole.measure_memory,
+    "train": training.train,
+}
+
+
+def main() -> None:
+    """Run the benchmarks asked for, print a table and write the figures."""
+    arguments = _parse()
+    console = Console()
+    os.makedirs(os.path.dirname(_OUTPUT), exist_ok=True)
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(_OUTPUT), prefix="bench-") as folder:
+        inputs = Inputs(arguments.data, os.path.abspath(folder), quick=arguments.quick)
+        for name in arguments.names or BENCHMARKS:
+            with console.status(name):
+                results += BENCHMARKS[name](inputs)
+    print_results(results, console, _title(arguments))
+    write_results(results, _OUTPUT)
+    console.print(f"written: {_OUTPUT}", highlight=False)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *BENCHMARKS], help=", ".join(BENCHMARKS))
+    parser.add_argument("--data", default=find_data(), help="a folder with real inputs (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="small inputs and fewer runs of the whole recipe")
+    return parser.parse_args()
+
+
+def _title(arguments: argparse.Namespace) -> str:
+    load = f", load {os.getloadavg()[0]:.1f} before the end" if hasattr(os, "getloadavg") else ""
+    size = "quick" if arguments.quick else "full"
+    return f"{size}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}{load}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Tokenising and reading token shards, beside SentencePiece and a memory map."""
+
+import functools
+import os
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import sentencepiece
+
+from tests.bench.inputs import Inputs
+from tests.bench.report import Result
+from tests.bench.timing import compare
+from tokenizer.encoding import Encoder
+from tokenizer.reader import TokenShards
+from tokenizer.settings import TokenizerSettings, TokenShardSettings
+from tokenizer.shards import write_shards
+from tokenizer.training import train_tokenizer
+
+_VOCAB_SIZE = 8000
+_SAMPLE_BYTES = 4_000_000
+_WINDOW = 2049
+_WINDOWS = 4096
+
+
+@functools.cache
+def _model(inputs: Inputs) -> bytes:
+    settings = TokenizerSettings(vocab_size=_VOCAB_SIZE, sample_bytes=_SAMPLE_BYTES)
+    return train_tokenizer((document.text for document in inputs.documents), settings).model
+
+
+def encode(inputs: Inputs) -> Iterator[Result]:
+    """Documents into ids, the encoder loaded anew, beside SentencePiece on the same documents."""
+    texts = [document.text for document in inputs.documents]
+    model = _model(inputs)
+
+    def ours() -> None:
+        Encoder.from_bytes(model).encode_documents(texts, bos=True, eos=True)
+
+    def bare() -> None:
+        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        for text in texts:
+            np.array(processor.encode(text, add_bos=True, add_eos=True), np.uint16)
+
+    pair = compare(ours, bare)
+    speed = sum(len(text.encode()) for text in texts) / 1e6 / pair.ours
+    yield Result("tokens.encode", speed, "MB/s/core", "bare SentencePiece encode", pair.ratio)
+
+
+def read_windows(inputs: Inputs) -> Iterator[Result]:
+    """Windows at random places of token shards, beside slices of one memory map with the same tokens."""
+    encoder = Encoder.from_bytes(_model(inputs))
+    ids = encoder.encode_documents([document.text for document in inputs.documents], bos=True, eos=True)
+    with tempfile.TemporaryDirectory(dir=inputs.folder) as folder:
+        shard_bytes = sum(document.nbytes for document in ids) // 4
+        write_shards(folder, "bench", ids, encoder, TokenShardSettings(shard_bytes=shard_bytes))
+        path = os.path.join(folder, "all.bin")
+        np.concatenate(ids).tofile(path)
+        mapped = np.asarray(np.memmap(path, encoder.dtype, "r"))
+        with TokenShards.open(folder) as shards:
+            starts = np.random.default_rng(0).integers(0, shards.num_tokens - _WINDOW, _WINDOWS)
+            pair = compare(lambda: shards.windows(starts, _WINDOW), lambda: _slices(mapped, starts))
+    speed = _WINDOWS * _WINDOW / pair.ours
+    detail = f"{_WINDOWS} windows of {_WINDOW} tokens, {1e6 * pair.ours / _WINDOWS:.2f} microseconds each"
+    yield Result("tokens.windows", speed, "tokens/s", "slices of a bare memmap", pair.ratio, detail=detail)
+
+
+def _slices(mapped: npt.NDArray[np.unsignedinteger], starts: npt.NDArray[np.int64]) -> object:
+    rows = np.empty((len(starts), _WINDOW), mapped.dtype)
+    for row, start in zip(rows, starts.tolist(), strict=True):
+        row[:] = mapped[start : start + _WINDOW]
+    return rows

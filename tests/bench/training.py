@@ -1,0 +1,55 @@
+"""The trainer: speed of the demo model and of the data it reads."""
+
+import os
+import statistics
+import tempfile
+from collections.abc import Iterator
+
+from tests.bench.inputs import Inputs
+from tests.bench.report import Result
+from tests.bench.timing import median_seconds
+from tests.bench.tokens import _model
+from tokenizer.encoding import Encoder
+from tokenizer.reader import TokenShards
+from tokenizer.settings import TokenShardSettings
+from tokenizer.shards import write_shards
+
+_REPOSITORY_CONFIG = os.path.join("configs", "train", "demo.yaml")
+_QUICK_STEPS, _STEPS = 40, 200
+_BATCHES = 50
+_BATCH, _CONTEXT = 64, 2048
+
+
+def train(inputs: Inputs) -> Iterator[Result]:
+    """Steps of the demo model, and batches of the paper's context from the same shards."""
+    from pipeline.settings import load_settings
+    from train.config import TrainSettings
+    from train.loop import train as train_model
+    from train.report import StepReport
+
+    with tempfile.TemporaryDirectory(dir=inputs.folder) as folder:
+        _write_tokens(inputs, os.path.join(folder, "tokens", "bench"))
+        settings = load_settings(TrainSettings, _REPOSITORY_CONFIG, [f"data={folder}"])
+        settings = settings.model_copy(update={"steps": _QUICK_STEPS if inputs.quick else _STEPS})
+        reports: list[StepReport] = []
+        summary = train_model(settings, report=reports.append)
+        speed = statistics.median(report.tokens_per_second for report in reports)
+        detail = f"{summary.parameters:,} parameters, {summary.compile_seconds:.1f} s to compile"
+        yield Result("train.step", speed, "tokens/s", detail=detail)
+        yield _data(os.path.join(folder, "tokens", "bench"))
+
+
+def _write_tokens(inputs: Inputs, folder: str) -> None:
+    encoder = Encoder.from_bytes(_model(inputs))
+    ids = encoder.encode_documents([document.text for document in inputs.documents], bos=True, eos=True)
+    write_shards(folder, "bench", ids, encoder, TokenShardSettings())
+
+
+def _data(folder: str) -> Result:
+    from train.data import Mixture
+
+    with TokenShards.open(folder) as shards:
+        mixture = Mixture.of({"bench": shards}, context=_CONTEXT, batch_size=_BATCH, seed=0)
+        seconds = median_seconds(lambda: [mixture.batch(step) for step in range(_BATCHES)])
+    detail = f"batches of {_BATCH} sequences of {_CONTEXT} tokens"
+    return Result("train.data", _BATCHES * _BATCH * _CONTEXT / seconds, "tokens/s", detail=detail)

@@ -1,0 +1,77 @@
+"""What all tests share: no network, and one undisturbed run of the demo to compare with."""
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.launch import launch
+from pipeline.run import Run
+
+ROOT = Path(__file__).parent.parent
+LOOPBACK = {"127.0.0.1", "localhost", "::1", "::", "0.0.0.0", ""}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> None:
+    """Refuse to connect to anything but this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in LOOPBACK:
+            raise PermissionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real inputs; tests that need it are skipped where it is not."""
+    folder = Path(os.environ.get("LLAMA_CORPUS_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no real inputs: set LLAMA_CORPUS_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digests() -> Callable[..., dict[str, str]]:
+    """Give the SHA-256 of every file below folders of a run."""
+
+    def of(run: Path | str, folders: Sequence[str] = ("documents", "tokens")) -> dict[str, str]:
+        files = [path for name in folders for path in sorted((Path(run) / name).rglob("*")) if path.is_file()]
+        assert files
+        return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def run_demo() -> Callable[..., Run]:
+    """Run the demo's config."""
+
+    def run(output: Path | str, *overrides: str, workers: int = 1, flags: Sequence[str] = ()) -> Run:
+        return launch(
+            str(ROOT / "configs" / "demo.yaml"),
+            output=str(output),
+            workers=workers,
+            overrides=[f"data={ROOT / 'tests' / 'corpus'}", *overrides],
+            flags=flags,
+            console=Console(quiet=True),
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, run_demo: Callable[..., Run]) -> Path:
+    """A finished run of the demo with two workers. Not to be written to."""
+    output = tmp_path_factory.mktemp("runs") / "demo"
+    run_demo(output, workers=2)
+    return output

@@ -1,0 +1,187 @@
+"""A run goes on where it was stopped, does again what no longer holds, and nothing else."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.run import RunFailed
+from pipeline.settings import SettingsError
+
+ROOT = Path(__file__).parent.parent.parent
+SOURCE = "commoncrawl"
+EVERYTHING = ("documents", "dropped", "errors", "tokenizer", "tokens")
+
+Digests = Callable[..., dict[str, str]]
+RunDemo = Callable[..., Any]
+
+
+def start(output: Path) -> subprocess.Popen[bytes]:
+    """Start the demo from the command line, as a process group of its own."""
+    program = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", "configs/demo.yaml"]
+    # Many small batches, so that there is a middle to be killed in.
+    arguments = ["--output", str(output), "--workers", "2", "--set", "batch_bytes=65536"]
+    with open(output.parent / "terminal.txt", "ab") as terminal:
+        return subprocess.Popen(
+            [*program, *arguments], cwd=ROOT, start_new_session=True, stdout=terminal, stderr=terminal
+        )
+
+
+def commits(output: Path, stage: str) -> dict[str, int]:
+    """Give the commits of a stage with the time each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
+
+
+def kill_once_committed(output: Path, stage: str, count: int) -> dict[str, int]:
+    """Start the demo and kill its whole process group once a stage has that many commits."""
+    process = start(output)
+    while process.poll() is None and len(commits(output, stage)) < count:
+        time.sleep(0.005)
+    assert process.poll() is None, (output.parent / "terminal.txt").read_text()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(0.2)
+    return commits(output, stage)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, run_demo: RunDemo) -> Path:
+    output = tmp_path_factory.mktemp("undisturbed") / "run"
+    run_demo(output, "batch_bytes=65536", workers=2)
+    return output
+
+
+@pytest.fixture
+def copy(demo: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(demo, tmp_path / "copy"))
+
+
+def ran(output: Path, before: dict[str, Any]) -> list[str]:
+    """Name the stages that ran since ``before``, by their log files."""
+    return [name for name, when in logs(output).items() if before.get(name) != when]
+
+
+def logs(output: Path) -> dict[str, int]:
+    manifest = json.loads((output / "manifest.json").read_text())
+    return {
+        name: (output / "work" / name / "commits").stat().st_mtime_ns
+        + sum(path.stat().st_mtime_ns for path in (output / "work" / name / "commits").iterdir())
+        for name in manifest["stages"]
+    }
+
+
+def test_killed_at_three_moments_a_run_ends_with_the_bytes_of_an_undisturbed_one(
+    undisturbed: Path, digests: Digests, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    for stage, count in ((f"{SOURCE}.fingerprints", 5), (f"{SOURCE}.duplicate_lines", 3), (f"{SOURCE}.scored", 5)):
+        before = kill_once_committed(output, stage, count)
+        assert 0 < len(before) < len(commits(undisturbed, stage))
+        assert not (output / "report.html").exists()
+    scored = commits(output, f"{SOURCE}.scored")
+    read = commits(output, f"{SOURCE}.fingerprints")
+    assert start(output).wait() == 0, (tmp_path / "terminal.txt").read_text()
+    assert digests(output, EVERYTHING) == digests(undisturbed, EVERYTHING)
+    assert not list(output.rglob("*.partial"))
+    after = commits(output, f"{SOURCE}.scored")
+    assert {name: after[name] for name in scored} == scored, "committed batches were written again"
+    assert commits(output, f"{SOURCE}.fingerprints") == read, "a finished stage was run again"
+
+
+def test_run_again_a_finished_run_does_nothing(copy: Path, run_demo: RunDemo, digests: Digests) -> None:
+    before, bytes_before = logs(copy), digests(copy, EVERYTHING)
+    run_demo(copy)
+    assert ran(copy, before) == []
+    assert digests(copy, EVERYTHING) == bytes_before
+
+
+def test_a_changed_threshold_runs_the_stages_it_touches_and_no_other(copy: Path, run_demo: RunDemo) -> None:
+    before = logs(copy)
+    run_demo(copy, "sources.commoncrawl.language.min_score=0.95")
+    assert ran(copy, before) == [
+        f"{SOURCE}.documents",
+        f"{SOURCE}.tokenizer_sample",
+        "tokenizer",
+        f"{SOURCE}.tokens",
+        "token_manifests",
+    ]
+
+
+def test_a_threshold_that_changes_no_document_runs_one_stage(copy: Path, run_demo: RunDemo) -> None:
+    before = logs(copy)
+    run_demo(copy, "sources.commoncrawl.language.min_score=0.42")
+    assert ran(copy, before) == [f"{SOURCE}.documents"]
+
+
+def test_another_keep_rule_hashes_nothing_again(copy: Path, run_demo: RunDemo) -> None:
+    before = logs(copy)
+    run_demo(copy, "sources.commoncrawl.line_dedup.keep=first", "tokenizer=null", "tokens=null")
+    assert ran(copy, before) == [f"{SOURCE}.duplicate_lines", f"{SOURCE}.scored", f"{SOURCE}.documents"]
+
+
+def test_outputs_of_another_config_are_taken_away(copy: Path, run_demo: RunDemo, digests: Digests) -> None:
+    first = digests(copy, ("documents",))
+    run_demo(copy, "batch_bytes=1048576", "tokenizer=null", "tokens=null")
+    fewer = digests(copy, ("documents",))
+    assert len(fewer) < len(first)
+    run_demo(copy)
+    assert digests(copy, ("documents",)) == first
+
+
+def test_a_lost_file_is_made_again_and_nothing_else(copy: Path, run_demo: RunDemo, digests: Digests) -> None:
+    first = digests(copy, EVERYTHING)
+    lost, *rest = sorted((copy / "documents" / SOURCE).iterdir())
+    times = {path: path.stat().st_mtime_ns for path in rest}
+    lost.unlink()
+    run_demo(copy)
+    assert digests(copy, EVERYTHING) == first
+    assert {path: path.stat().st_mtime_ns for path in rest} == times
+
+
+def test_changed_input_is_read_again(run_demo: RunDemo, digests: Digests, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(ROOT / "tests" / "corpus", tmp_path / "data"))
+    plain = (f"data={data}", "tokenizer=null", "tokens=null")
+    run_demo(tmp_path / "run", *plain)
+    first = digests(tmp_path / "run", ("documents",))
+    (shard, *_) = sorted((data / SOURCE / "MINI-2019-30").glob("*00002.warc.wet"))
+    content = shard.read_bytes()
+    shard.write_bytes(content.replace(b" the ", b" THE ", 1) if b" the " in content else content[::-1])
+    run_demo(tmp_path / "run", *plain)
+    assert digests(tmp_path / "run", ("documents",)) != first
+
+
+def test_a_stage_that_is_not_asked_for_must_be_up_to_date(run_demo: RunDemo, copy: Path, tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from pipeline.launch import launch
+
+    def only(output: Path, *stages: str, **settings: Any) -> None:
+        launch(
+            str(ROOT / "configs" / "demo.yaml"),
+            output=str(output),
+            workers=1,
+            stages=stages,
+            overrides=[f"data={ROOT / 'tests' / 'corpus'}"],
+            console=Console(quiet=True),
+        )
+
+    with pytest.raises(SettingsError, match=r"commoncrawl\.fingerprints is not up to date"):
+        only(tmp_path / "new", f"{SOURCE}.documents")
+    before = logs(copy)
+    only(copy, f"{SOURCE}.documents")
+    assert ran(copy, before) == []
+    with pytest.raises(SettingsError, match="no stage documents"):
+        only(copy, "documents")
+
+
+def test_a_stage_that_keeps_nothing_fails_and_says_why(run_demo: RunDemo, tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match=r"commoncrawl\.fingerprints: kept nothing of 780 records: .*length/too_short"):
+        run_demo(tmp_path / "run", "sources.commoncrawl.min_chars=10000000")
