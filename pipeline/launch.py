@@ -59,7 +59,8 @@ def launch(
             run.execute(commoncrawl.recipe(run, crawl, shards))
             documents[commoncrawl.SOURCE] = run.results[commoncrawl.DOCUMENTS]
         run.execute(tokens.recipe(run, documents))
-        run.manifest.write()
+        for name in run.manifest.order_stages(list(run.results)):
+            console.print(f"{name}: no part of this config; what it wrote stays, out of the manifest", highlight=False)
         print_funnel(folder, Console())
         console.print(f"written: {write_report(folder)}", highlight=False, soft_wrap=True)
     return run

@@ -60,6 +60,17 @@ class Manifest:
         if self.stages.pop(name, None) is not None:
             self.write()
 
+    def order_stages(self, names: Sequence[str]) -> list[str]:
+        """Put the entries into the order the stages ran in, and take away those of stages that are no part of the run.
+
+        Returns:
+            The names taken away: whatever they wrote is not vouched for any more.
+        """
+        gone = [name for name in self.stages if name not in names]
+        self.stages = {name: self.stages[name] for name in names if name in self.stages}
+        self.write()
+        return gone
+
     def write(self) -> None:
         """Write the manifest, seen whole or not at all."""
         content = {"format": FORMAT, "versions": versions(), "inputs": self._inputs, "stages": self.stages}

@@ -111,9 +111,8 @@ class Run:
 
     def _run_jobs(self, stage: Stage, committed: Sequence[Commit]) -> None:
         log = self.log_path(stage.name)
-        handler = log_to(log)
         with (
-            contextlib.closing(handler),
+            log_to(log),
             _Failures(stage.name, log),
             StageProgress(self.folder, stage, committed, self.console),
         ):
@@ -146,6 +145,7 @@ class Run:
 
     def _still_valid(self, stage: Stage) -> list[Commit]:
         """Give the commits made under this stage's key and code whose files are there; take the others away."""
+        delete(path for path in self._files_of(stage) if path.endswith(".partial"))
         path = join(self.folder, "work", stage.name, "key.json")
         key = {"key": stage.key(), "code": code_version(), "settings": stage.settings, "inputs": stage.inputs}
         before = read_json(path) if exists(path) else None
@@ -169,8 +169,11 @@ class Run:
         if self.only is not None and stage.name not in self.only:
             return
         self.manifest.forget_stage(stage.name)
-        for pattern in (f"work/{stage.name}/**", f"stats/{stage.name}.json", *stage.owns):
-            delete(file.path for file in match(join(self.folder, *pattern.split("/"))))
+        delete(self._files_of(stage))
+
+    def _files_of(self, stage: Stage) -> list[str]:
+        patterns = (f"work/{stage.name}/**", f"stats/{stage.name}.json", *stage.owns)
+        return [file.path for pattern in patterns for file in match(join(self.folder, *pattern.split("/")))]
 
     def _say(self, stage: Stage, text: str) -> None:
         self.console.print(f"{stage.name}: {text}", highlight=False, soft_wrap=True, markup=False)

@@ -6,11 +6,12 @@ log.
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -117,12 +118,16 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def log_to(path: str) -> logging.Handler:
+@contextlib.contextmanager
+def log_to(path: str) -> Iterator[None]:
     """Send the log of this process, and what worker processes send it, to a local file instead of the terminal."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.INFO)
-    return handler
+    before, level = root.handlers, root.level
+    with contextlib.closing(logging.FileHandler(path, encoding="utf-8")) as handler:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.handlers, root.level = [handler], logging.INFO
+        try:
+            yield
+        finally:
+            root.handlers, root.level = before, level

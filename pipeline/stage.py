@@ -229,8 +229,9 @@ def digest_json(value: Any) -> str:
 
 
 def digest_outputs(outputs: Sequence[WrittenFile]) -> str:
-    """Hash what a stage has written: paths and checksums."""
-    return digest_json(sorted([output.path, output.sha256] for output in outputs))
+    """Hash what later stages may read of a stage's outputs: paths and checksums, but of what was left out."""
+    read = [output for output in outputs if not output.path.startswith(("dropped/", "errors/"))]
+    return digest_json(sorted([output.path, output.sha256] for output in read))
 
 
 @functools.cache

@@ -107,7 +107,7 @@ def update(state: State, windows: Int[Array, "B W"], settings: TrainSettings) ->
     change, moments = optimizer.update(gradient, state.moments, state.params)
     rate = jnp.asarray(learning_rate(settings.optimizer, steps=settings.steps)(state.step))
     metrics = Metrics(loss, optax.tree.norm(gradient), rate)
-    return State(state.step, optax.apply_updates(state.params, change), moments), metrics
+    return State(state.step + 1, optax.apply_updates(state.params, change), moments), metrics
 
 
 def _run(

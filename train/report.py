@@ -83,7 +83,11 @@ def progress(*, steps: int, log_every: int) -> Iterator[Callable[[StepReport], N
     if console.is_terminal:
         with _bar(console) as bar:
             task = bar.add_task("", total=steps)
-            yield lambda report: bar.update(task, completed=report.step, description=report.line(steps))
+            yield lambda report: bar.update(
+                task,
+                completed=report.step,
+                description=f"loss {report.loss:.4f}  {report.tokens_per_second:,.0f} tokens/s",
+            )
     else:
         yield lambda report: _log(report, steps, log_every)
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,7 @@ from tests.bench.inputs import Inputs, find_data
 from tests.bench.report import Result, print_results, write_results
 
 _OUTPUT = os.path.join("build", "bench.json")
+_WIDTH = 160  # characters of a table that no terminal shows
 
 #: What can be asked for by name, in the order it is run.
 BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
@@ -33,7 +35,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
 def main() -> None:
     """Run the benchmarks asked for, print a table and write the figures."""
     arguments = _parse()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     os.makedirs(os.path.dirname(_OUTPUT), exist_ok=True)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(dir=os.path.dirname(_OUTPUT), prefix="bench-") as folder:

@@ -16,8 +16,8 @@ from filters.language import LanguageIdentifier, LanguageModelSettings, installe
 from pipeline.document import DOCUMENT_SCHEMA, METADATA, Document
 from pipeline.parquet import documents_to_parquet
 from pipeline.sources.pages import read_pages
-from tests.bench.inputs import Inputs, html_bodies
-from tests.bench.report import Result
+from tests.bench.inputs import Inputs, html_bodies, text_megabytes
+from tests.bench.report import Result, speed
 from tests.bench.timing import compare
 
 _LANGUAGE_GOAL = 0.85
@@ -27,8 +27,7 @@ def read_wet(inputs: Inputs) -> Iterator[Result]:
     """WET files into documents, beside FastWARC that only inflates and decodes the blocks."""
     file = inputs.wet(1)[0]
     pair = compare(lambda: _read([file.path]), lambda: _read_bare(file.path))
-    speed = file.text_bytes / 1e6 / pair.ours
-    yield Result("commoncrawl.read", speed, "MB/s/core", "bare FastWARC, blocks decoded", pair.ratio)
+    yield speed("commoncrawl.read", file.text_bytes / 1e6, pair, against="bare FastWARC, blocks decoded")
 
 
 def _read(paths: Sequence[str]) -> int:
@@ -54,7 +53,7 @@ def read_html(inputs: Inputs) -> Iterator[Result]:
     pair = compare(lambda: _read(paths), lambda: [_extract_bare(body) for body in bodies])
     detail = f"{sum(map(len, bodies)) / 1e6:.0f} MB of HTML, {text_bytes / 1e6:.1f} MB of text"
     against = "bare Resiliparse on the HTML alone"
-    yield Result("commoncrawl.html", text_bytes / 1e6 / pair.ours, "MB/s/core", against, pair.ratio, detail=detail)
+    yield speed("commoncrawl.html", text_bytes / 1e6, pair, against=against, detail=detail)
 
 
 def _extract_bare(body: bytes) -> str:
@@ -71,10 +70,14 @@ def identify_language(inputs: Inputs) -> Iterator[Result]:
     identify = LanguageIdentifier(installed_model(), LanguageModelSettings())
     model = fasttext.load_model(installed_model())
     pair = compare(lambda: identify(texts), lambda: [model.predict(text.replace("\n", "")) for text in texts])
-    speed = sum(len(text.encode()) for text in texts) / 1e6 / pair.ours
-    met = pair.ratio >= _LANGUAGE_GOAL
-    goal = f"ratio >= {_LANGUAGE_GOAL}"
-    yield Result("commoncrawl.language", speed, "MB/s/core", "bare fastText predict", pair.ratio, goal, met)
+    yield speed(
+        "commoncrawl.language",
+        text_megabytes(texts),
+        pair,
+        against="bare fastText predict",
+        goal=f"ratio >= {_LANGUAGE_GOAL}",
+        met=pair.ratio >= _LANGUAGE_GOAL,
+    )
 
 
 def write_parquet(inputs: Inputs) -> Iterator[Result]:
@@ -82,8 +85,8 @@ def write_parquet(inputs: Inputs) -> Iterator[Result]:
     documents = inputs.documents
     write_bare = _bare_writer(documents)
     pair = compare(lambda: documents_to_parquet(documents), write_bare)
-    speed = sum(len(document.text.encode()) for document in documents) / 1e6 / pair.ours
-    yield Result("documents.parquet", speed, "MB/s/core", "bare pyarrow on lists", pair.ratio)
+    megabytes = text_megabytes(document.text for document in documents)
+    yield speed("documents.parquet", megabytes, pair, against="bare pyarrow on lists")
 
 
 def _bare_writer(documents: Sequence[Document]) -> Callable[[], object]:

@@ -13,7 +13,7 @@ import os
 import uuid
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
@@ -135,6 +135,11 @@ def html_bodies(path: str) -> Iterator[bytes]:
         for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True):
             if record.http_content_type in {"text/html", "application/xhtml+xml"}:
                 yield record.reader.read()
+
+
+def text_megabytes(texts: Iterable[str]) -> float:
+    """Count UTF-8 bytes, in units of 10^6."""
+    return sum(len(text.encode()) for text in texts) / 1e6
 
 
 def _crawl_files(data: str) -> list[str]:

@@ -10,47 +10,55 @@ RUNS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Seconds of two pieces of work, run in turns.
+class Spent:
+    """What a piece of work took.
 
     Attributes:
-        ours: Median seconds of ours.
-        bare: Median seconds of the other.
-        ratio: Our speed over the other's: the median over the turns.
+        seconds: By the clock.
+        cpu_seconds: Of this process, all its threads together.
     """
 
-    ours: float
-    bare: float
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Medians of two pieces of work, run in turns.
+
+    Attributes:
+        ours: What ours took.
+        bare: What the other took.
+        ratio: Our speed over the other's, by the clock: the median over the turns, so that what slows the machine
+            down for a while slows both sides.
+    """
+
+    ours: Spent
+    bare: Spent
     ratio: float
 
 
 def compare(ours: Callable[[], object], bare: Callable[[], object], runs: int = RUNS) -> Pair:
-    """Time two pieces of work in turns, after one turn that does not count."""
-    seconds(ours)
-    seconds(bare)
-    return pair_of([(seconds(ours), seconds(bare)) for _ in range(runs)])
+    """Measure two pieces of work in turns, after one turn that does not count."""
+    measure(ours)
+    measure(bare)
+    return pair_of([(measure(ours), measure(bare)) for _ in range(runs)])
 
 
-def pair_of(turns: Sequence[tuple[float, float]]) -> Pair:
-    """Sum turns of ``(ours, bare)`` seconds up in medians.
-
-    The ratio is taken turn by turn, so that what slows the machine down for a while slows both sides.
-    """
-    return Pair(
-        ours=statistics.median(ours for ours, _ in turns),
-        bare=statistics.median(bare for _, bare in turns),
-        ratio=statistics.median(bare / ours for ours, bare in turns),
-    )
+def pair_of(turns: Sequence[tuple[Spent, Spent]]) -> Pair:
+    """Sum turns of ``(ours, bare)`` up in medians."""
+    ratio = statistics.median(bare.seconds / ours.seconds for ours, bare in turns)
+    return Pair(median([ours for ours, _ in turns]), median([bare for _, bare in turns]), ratio)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Time a piece of work once, garbage of earlier work collected first."""
+def median(spent: Sequence[Spent]) -> Spent:
+    """Take the medians of several runs."""
+    return Spent(statistics.median(run.seconds for run in spent), statistics.median(run.cpu_seconds for run in spent))
+
+
+def measure(work: Callable[[], object]) -> Spent:
+    """Do a piece of work once, garbage of earlier work collected first."""
     gc.collect()
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
-
-
-def median_seconds(work: Callable[[], object], runs: int = RUNS) -> float:
-    """Give the median seconds of a piece of work."""
-    return statistics.median(seconds(work) for _ in range(runs))
+    return Spent(time.perf_counter() - start, time.process_time() - cpu_start)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import sentencepiece
 
-from tests.bench.inputs import Inputs
-from tests.bench.report import Result
+from tests.bench.inputs import Inputs, text_megabytes
+from tests.bench.report import Result, speed
 from tests.bench.timing import compare
 from tokenizer.encoding import Encoder
 from tokenizer.reader import TokenShards
@@ -25,7 +25,7 @@ _WINDOWS = 4096
 
 
 @functools.cache
-def _model(inputs: Inputs) -> bytes:
+def train_model(inputs: Inputs) -> bytes:
     settings = TokenizerSettings(vocab_size=_VOCAB_SIZE, sample_bytes=_SAMPLE_BYTES)
     return train_tokenizer((document.text for document in inputs.documents), settings).model
 
@@ -33,7 +33,7 @@ def _model(inputs: Inputs) -> bytes:
 def encode(inputs: Inputs) -> Iterator[Result]:
     """Documents into ids, the encoder loaded anew, beside SentencePiece on the same documents."""
     texts = [document.text for document in inputs.documents]
-    model = _model(inputs)
+    model = train_model(inputs)
 
     def ours() -> None:
         Encoder.from_bytes(model).encode_documents(texts, bos=True, eos=True)
@@ -44,13 +44,12 @@ def encode(inputs: Inputs) -> Iterator[Result]:
             np.array(processor.encode(text, add_bos=True, add_eos=True), np.uint16)
 
     pair = compare(ours, bare)
-    speed = sum(len(text.encode()) for text in texts) / 1e6 / pair.ours
-    yield Result("tokens.encode", speed, "MB/s/core", "bare SentencePiece encode", pair.ratio)
+    yield speed("tokens.encode", text_megabytes(texts), pair, against="bare SentencePiece encode")
 
 
 def read_windows(inputs: Inputs) -> Iterator[Result]:
     """Windows at random places of token shards, beside slices of one memory map with the same tokens."""
-    encoder = Encoder.from_bytes(_model(inputs))
+    encoder = Encoder.from_bytes(train_model(inputs))
     ids = encoder.encode_documents([document.text for document in inputs.documents], bos=True, eos=True)
     with tempfile.TemporaryDirectory(dir=inputs.folder) as folder:
         shard_bytes = sum(document.nbytes for document in ids) // 4
@@ -61,9 +60,9 @@ def read_windows(inputs: Inputs) -> Iterator[Result]:
         with TokenShards.open(folder) as shards:
             starts = np.random.default_rng(0).integers(0, shards.num_tokens - _WINDOW, _WINDOWS)
             pair = compare(lambda: shards.windows(starts, _WINDOW), lambda: _slices(mapped, starts))
-    speed = _WINDOWS * _WINDOW / pair.ours
-    detail = f"{_WINDOWS} windows of {_WINDOW} tokens, {1e6 * pair.ours / _WINDOWS:.2f} microseconds each"
-    yield Result("tokens.windows", speed, "tokens/s", "slices of a bare memmap", pair.ratio, detail=detail)
+    detail = f"{_WINDOWS} windows of {_WINDOW} tokens, {1e6 * pair.ours.seconds / _WINDOWS:.2f} microseconds each"
+    against = "slices of a bare memmap"
+    yield speed("tokens.windows", _WINDOWS * _WINDOW, pair, unit="tokens/s", against=against, detail=detail)
 
 
 def _slices(mapped: npt.NDArray[np.unsignedinteger], starts: npt.NDArray[np.int64]) -> object:

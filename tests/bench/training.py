@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Iterator
 
 from tests.bench.inputs import Inputs
-from tests.bench.report import Result
-from tests.bench.timing import median_seconds
-from tests.bench.tokens import _model
+from tests.bench.report import Result, alone
+from tests.bench.timing import RUNS, measure, median
+from tests.bench.tokens import train_model as train_tokenizer
 from tokenizer.encoding import Encoder
 from tokenizer.reader import TokenShards
 from tokenizer.settings import TokenShardSettings
@@ -40,7 +40,7 @@ def train(inputs: Inputs) -> Iterator[Result]:
 
 
 def _write_tokens(inputs: Inputs, folder: str) -> None:
-    encoder = Encoder.from_bytes(_model(inputs))
+    encoder = Encoder.from_bytes(train_tokenizer(inputs))
     ids = encoder.encode_documents([document.text for document in inputs.documents], bos=True, eos=True)
     write_shards(folder, "bench", ids, encoder, TokenShardSettings())
 
@@ -50,6 +50,6 @@ def _data(folder: str) -> Result:
 
     with TokenShards.open(folder) as shards:
         mixture = Mixture.of({"bench": shards}, context=_CONTEXT, batch_size=_BATCH, seed=0)
-        seconds = median_seconds(lambda: [mixture.batch(step) for step in range(_BATCHES)])
+        spent = median([measure(lambda: [mixture.batch(step) for step in range(_BATCHES)]) for _ in range(RUNS)])
     detail = f"batches of {_BATCH} sequences of {_CONTEXT} tokens"
-    return Result("train.data", _BATCHES * _BATCH * _CONTEXT / seconds, "tokens/s", detail=detail)
+    return alone("train.data", _BATCHES * _BATCH * _CONTEXT, spent, unit="tokens/s", detail=detail)

@@ -13,7 +13,7 @@ import yaml
 
 from tests.bench.inputs import DUMP, Inputs, WetFile
 from tests.bench.report import Result
-from tests.bench.timing import RUNS, pair_of
+from tests.bench.timing import RUNS, Spent, pair_of
 
 _COMMAND = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 _WORKER = "sdk_worker_main"
@@ -44,14 +44,16 @@ def scale(inputs: Inputs) -> Iterator[Result]:
     files = inputs.wet(8)
     turns = []
     for _ in range(_QUICK_RUNS if inputs.quick else RUNS):
-        two = _run(inputs, files, workers=2).seconds
-        turns.append((two, _run(inputs, files, workers=1).seconds))
+        two, one = (_run(inputs, files, workers=workers).seconds for workers in (2, 1))
+        turns.append((Spent(two, two), Spent(one, one)))
     pair = pair_of(turns)
     megabytes = sum(file.text_bytes for file in files) / 1e6
-    detail = f"{megabytes:.0f} MB of text, {pair.bare:.1f} s with one worker, {pair.ours:.1f} s with two"
+    detail = (
+        f"{megabytes:.0f} MB of text, {pair.bare.seconds:.1f} s with one worker, {pair.ours.seconds:.1f} s with two"
+    )
     yield Result(
         name="run.scaling",
-        value=megabytes / pair.ours,
+        value=megabytes / pair.ours.seconds,
         unit="MB/s",
         against="one worker",
         ratio=pair.ratio,

@@ -105,7 +105,7 @@ def test_run_again_a_finished_run_does_nothing(copy: Path, run_demo: RunDemo, di
 
 def test_a_changed_threshold_runs_the_stages_it_touches_and_no_other(copy: Path, run_demo: RunDemo) -> None:
     before = logs(copy)
-    run_demo(copy, "sources.commoncrawl.language.min_score=0.95")
+    run_demo(copy, "sources.commoncrawl.language.min_score=0.98")
     assert ran(copy, before) == [
         f"{SOURCE}.documents",
         f"{SOURCE}.tokenizer_sample",

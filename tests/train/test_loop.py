@@ -94,17 +94,20 @@ def test_the_loss_falls(finished):
     assert [report.step for report in finished.reports] == list(range(1, 31))
 
 
-def test_each_step_s_loss_is_that_of_its_own_batch_every_token_predicting_the_next(run):
+def test_each_step_s_loss_and_gradient_are_those_of_its_own_batch_every_token_predicting_the_next(run):
     still = settings(run, steps=3, optimizer={"learning_rate": 1e-12, "warmup_steps": 0})
     reports = []
     train(still, report=reports.append)
     model = with_vocabulary(still.model, VOCABULARY)
     params = init(model, key=jax.random.key(still.seed))
     data = Mixture.of(open_sources(str(run)), context=32, batch_size=4, seed=still.seed)
+    loss_and_gradient = jax.jit(jax.value_and_grad(mean_loss), static_argnames=("settings", "compute_dtype"))
     for step, report in enumerate(reports):
         tokens, targets = jnp.asarray(data.batch(step)[:, :-1]), jnp.asarray(data.batch(step)[:, 1:])
-        loss = mean_loss(params, tokens, targets, model, compute_dtype=jnp.dtype("float32"))
+        loss, gradient = loss_and_gradient(params, tokens, targets, model, compute_dtype=jnp.dtype("float32"))
+        norm = np.sqrt(sum(float(np.square(leaf).sum()) for leaf in jax.tree.leaves(gradient)))
         assert report.loss == pytest.approx(float(loss), abs=1e-5)
+        assert report.grad_norm == pytest.approx(norm, rel=1e-4)
     assert len({round(report.loss, 3) for report in reports}) == 3  # else the wrong batch could pass
 
 

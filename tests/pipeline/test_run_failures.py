@@ -1,0 +1,175 @@
+"""What a person sees when something goes wrong: one line, the right exit status, and nothing lost."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PROGRAM = "from pipeline.cli import main; main()"
+
+#: A language model that fails on one document of the corpus, inside a worker process.
+SABOTAGE = """
+import filters.language
+real = filters.language.LanguageIdentifier.__call__
+def failing(self, texts):
+    if any("dredger Margarethe" in text for text in texts):
+        raise RuntimeError("the model gave up")
+    return real(self, texts)
+filters.language.LanguageIdentifier.__call__ = failing
+"""
+
+
+def command(
+    *arguments: str, folder: Path, extra_path: Path | None = None, timeout: int = 300
+) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(extra_path)] if extra_path else [])
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def demo(output: Path, *arguments: str) -> Sequence[str]:
+    config = str(ROOT / "configs" / "demo.yaml")
+    return "run", config, "--output", str(output), "--set", f"data={ROOT / 'tests' / 'corpus'}", *arguments
+
+
+def error_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in result.stderr.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_exception_in_a_stage_is_one_line_with_shard_document_and_cause(workers: str, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(SABOTAGE)
+    output = tmp_path / "run"
+    result = command(*demo(output, "--workers", workers), folder=tmp_path, extra_path=tmp_path / "site")
+    assert result.returncode == 1
+    lines = error_lines(result)
+    (line,) = [line for line in lines if line.startswith("error: ")]
+    assert line.startswith("error: commoncrawl.scored: shard MINI-2019-30~")
+    assert "document cc/486ca989-dc65-5939-9746-4e7e82fe246b: RuntimeError: the model gave up" in line
+    assert lines[-1].startswith("the whole trace: ")
+    log = Path(lines[-1].removeprefix("the whole trace: "))
+    assert log == output / "logs" / "commoncrawl.scored.log"
+    text = log.read_text()
+    assert "Traceback (most recent call last)" in text
+    assert "in failing" in text
+    assert not [line for line in lines if "Traceback" in line]
+    assert len(lines) < 10
+    # What was committed stays, and the same command goes on once the cause is gone.
+    assert len(list((output / "work" / "commoncrawl.fingerprints" / "commits").iterdir())) > 5
+    again = command(*demo(output, "--workers", workers), folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "commoncrawl.fingerprints: up to date, skipped" in again.stderr
+
+
+def wrong(name: str, arguments: Sequence[str], *parts: str) -> object:
+    return pytest.param(arguments, parts, id=name)
+
+
+CASES = [
+    wrong(
+        "unknown key",
+        ["--set", "sources.commoncrawl.min_char=3"],
+        "unknown key sources.commoncrawl.min_char; did you mean min_chars? Allowed: ",
+    ),
+    wrong("unknown source", ["--set", "sources.commoncrowl={}"], "unknown key sources.commoncrowl; did you mean commoncrawl?"),
+    wrong("wrong type", ["--set", "batch_bytes=lots"], "batch_bytes = 'lots': input should be a valid integer"),
+    wrong("out of range", ["--set", "dropped_text_fraction=2"], "dropped_text_fraction = 2: input should be less than or equal to 1"),
+    wrong(
+        "all copies over the whole corpus",
+        ["--set", "sources.commoncrawl.line_dedup.scope=corpus"],
+        "sources.commoncrawl.line_dedup: scope 'corpus' with keep 'none' deletes every page crawled twice; allowed",
+    ),
+    wrong("not a choice", ["--set", "sources.commoncrawl.line_dedup.keep=last"], "keep = 'last': input should be 'none' or 'first'"),
+    wrong("missing input", ["--set", "data=/nowhere/at/all"], "sources.commoncrawl.dumps.0.paths.0: no file matches /nowhere/at/all/"),
+    wrong("missing model", ["--set", "sources.commoncrawl.language_model.model=/no/lid.bin"], "sources.commoncrawl.language_model.model", "/no/lid.bin"),
+    wrong("override without a value", ["--set", "data"], "--set data: must be key=value"),
+    wrong("unknown stage", ["--stages", "commoncrawl.document"], "--stages: no stage commoncrawl.document; the stages of this config are"),
+    wrong("unknown option", ["--wrokers=2"], "unknown option --wrokers=2: neither this command's (see --help) nor one of Beam's"),
+    wrong("unknown runner", ["--runner=FastRunner"], "--runner=FastRunner: Unexpected pipeline runner"),
+    wrong("wrong value of a Beam flag", ["--direct_num_workers=many"], "--direct_num_workers: invalid int value: 'many'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "parts"), CASES)
+def test_a_wrong_setting_is_one_line_status_2_and_nothing_written(
+    arguments: Sequence[str], parts: Sequence[str], tmp_path: Path
+) -> None:
+    result = command(*demo(tmp_path / "run", *arguments), folder=tmp_path)
+    assert result.returncode == 2, result.stderr
+    (line,) = error_lines(result)
+    for part in parts:
+        assert part in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unreadable_output_folder_is_one_line_and_status_2(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    result = command(*demo(tmp_path / "file" / "run"), folder=tmp_path)
+    assert result.returncode == 2
+    (line,) = error_lines(result)
+    assert line.startswith(f"error: --output {tmp_path / 'file' / 'run'}: cannot write there: ")
+    unknown = command(*demo(tmp_path / "x"), "--output", "nosuch://bucket/run", folder=tmp_path)
+    assert unknown.returncode == 2
+    (line,) = error_lines(unknown)
+    assert line.startswith("error: --output nosuch://bucket/run: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("sources: [", "not YAML"),
+        ("- a list", "a config is a mapping of keys to values, not list"),
+        ("data: .\n", "sources is missing"),
+        ("sources: {}\n", "sources: give at least one of commoncrawl"),
+    ],
+)
+def test_a_config_that_is_none_is_one_line_and_status_2(content: str, part: str, tmp_path: Path) -> None:
+    config = tmp_path / "wrong.yaml"
+    config.write_text(content)
+    result = command("run", str(config), folder=tmp_path)
+    assert result.returncode == 2
+    (line,) = error_lines(result)
+    assert part in line
+    assert line.startswith(f"error: {config}: ")
+    missing = command("run", str(tmp_path / "no.yaml"), folder=tmp_path)
+    assert (missing.returncode, error_lines(missing)) == (
+        2,
+        [f"error: {tmp_path / 'no.yaml'}: cannot read the config: No such file or directory"],
+    )
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    import fcntl
+
+    (tmp_path / "run").mkdir()
+    with open(tmp_path / "run" / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = command(*demo(tmp_path / "run"), folder=tmp_path)
+    assert result.returncode == 2
+    assert error_lines(result) == [f"error: --output {tmp_path / 'run'}: another run is at work in this folder"]
+
+
+def test_commands_on_a_folder_without_a_run_say_so(tmp_path: Path) -> None:
+    for arguments in (["report", "."], ["why", ".", "cc/1"], ["export", ".", "out"]):
+        result = command(*arguments, folder=tmp_path)
+        assert (result.returncode, error_lines(result)) == (2, ["error: .: no run there (no manifest.json)"])
+
+
+def test_training_on_a_folder_without_tokens_is_one_line_and_status_2(tmp_path: Path) -> None:
+    config = str(ROOT / "configs" / "train" / "demo.yaml")
+    result = command("train", config, "--set", f"data={tmp_path}", folder=tmp_path)
+    assert result.returncode == 2
+    (line,) = error_lines(result)
+    assert str(tmp_path) in line
