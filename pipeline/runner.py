@@ -10,21 +10,28 @@ import contextlib
 import logging
 import os
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Self
 
 import apache_beam as beam
+import psutil
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo
 from apache_beam.runners.runner import create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from google.protobuf import json_format, struct_pb2
 
 from pipeline.settings import SettingsError
 from pipeline.stage import Job
 
 _WORKER = "apache_beam.runners.worker.sdk_worker_main"
+_WORKER_GONE = "Worker subprocess exited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,8 @@ class Engine:
         if job.build is not None:
             root = self.pipeline(min(self.workers, job.units), log)
             job.build(root)
-            root.run().wait_until_finish()
+            with WorkersWatched():
+                root.run().wait_until_finish()
 
     def pipeline(self, workers: int, log: str) -> beam.Pipeline:
         """Make an empty pipeline on the chosen runner."""
@@ -65,7 +73,61 @@ class Engine:
             return beam.Pipeline(FnApiRunner(), options=options)
         options.view_as(DirectOptions).direct_num_workers = workers
         command = f"exec {shlex.quote(sys.executable)} -m {_WORKER} >>{shlex.quote(log)} 2>&1"
-        return beam.Pipeline(FnApiRunner(SubprocessSDKEnvironment.from_command_string(command)), options=options)
+        environment = SubprocessSDKEnvironment.from_command_string(command)
+        return beam.Pipeline(FnApiRunner(environment, provision_info=_provision(self.flags)), options=options)
+
+
+def _provision(flags: Sequence[str]) -> ExtendedProvisionInfo:
+    """Hand the user's flags to the worker processes: left to itself the local runner does not, plugins among them."""
+    given = PipelineOptions(list(flags)).get_all_options(drop_default=True)
+    # A protobuf struct knows no integers, and the workers' parser takes no "2.0" for one.
+    plain = {key: str(value) if type(value) is int else value for key, value in given.items()}
+    struct = json_format.ParseDict(plain, struct_pb2.Struct())
+    return ExtendedProvisionInfo(
+        beam_provision_api_pb2.ProvisionInfo(retrieval_token="unused", pipeline_options=struct)  # noqa: S106
+    )
+
+
+class WorkerDied(Exception):
+    """A worker process ended before its work: killed for memory, most often."""
+
+
+class WorkersWatched(contextlib.AbstractContextManager["WorkersWatched"]):
+    """Ends a run whose worker process has died; Beam's local runner waits for it for ever.
+
+    The thread of Beam's that holds a worker process fails when the process does; its failure is caught here, and wakes
+    the main thread by the signal of Ctrl-C.
+
+    Raises:
+        WorkerDied: One has died.
+    """
+
+    def __init__(self) -> None:
+        self._died = ""
+        self._before = threading.excepthook
+
+    def __enter__(self) -> Self:
+        threading.excepthook = self._on_failure
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        threading.excepthook = self._before
+        if isinstance(error, KeyboardInterrupt) and self._died:
+            raise WorkerDied(f"{self._died}; was memory short? Fewer --workers need less") from error
+
+    def _on_failure(self, failure: threading.ExceptHookArgs) -> None:
+        logging.getLogger(__name__).error("a thread failed", exc_info=failure.exc_value)
+        if _WORKER_GONE in str(failure.exc_value) and not self._died:
+            self._died = str(failure.exc_value)
+            _kill_workers()  # Beam's clean-up would wait for the others for ever
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def _kill_workers() -> None:
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if _WORKER in child.cmdline():
+                child.kill()
 
 
 def beam_options(flags: Sequence[str]) -> PipelineOptions:

@@ -81,8 +81,8 @@ def deduplicate(inputs: Inputs) -> Iterator[Result]:
     pair = pair_of(turns)
     with_beam, by_hand = (_median_shares([row[side] for row in spent]) for side in (0, 1))
     stages = speed("line_dedup.stages", megabytes, pair, against="the same without Beam", detail=with_beam)
-    plain = alone("line_dedup.plain", megabytes, pair.bare, detail=by_hand)
-    for result in (stages, plain):
+    functions = alone("line_dedup.plain", megabytes, pair.bare, detail=by_hand)
+    for result in (stages, functions):
         yield dataclasses.replace(result, goal=f">= {_GOAL:.0f} MB/s", met=result.value >= _GOAL)
 
 

@@ -74,8 +74,9 @@ def test_a_batch_is_not_pickled_to_learn_its_size(monkeypatch: pytest.MonkeyPatc
 
 
 def test_blame_names_shard_document_and_cause_in_one_line() -> None:
-    with pytest.raises(StepFailed) as caught, Blame("shard-3") as blame:
-        blame.document = "cc/1"
+    blame = Blame("shard-3")
+    blame.document = "cc/1"
+    with pytest.raises(StepFailed) as caught, blame:
         raise ValueError("two\n  lines")
     assert str(caught.value) == "shard shard-3, document cc/1: ValueError: two lines"
     assert isinstance(caught.value.__cause__, ValueError)
@@ -87,7 +88,7 @@ def test_without_a_document_blame_names_the_shard_alone() -> None:
 
 
 def test_the_innermost_blame_stands() -> None:
-    with pytest.raises(StepFailed, match="^shard inner: "), Blame("outer"), Blame("inner"):
+    with pytest.raises(StepFailed, match=r"^shard inner: "), Blame("outer"), Blame("inner"):
         raise ValueError
 
 

@@ -65,9 +65,9 @@ def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
 def test_a_first_write_that_fails_leaves_no_file_of_that_name(tmp_path: Path) -> None:
     def fail(stream) -> None:
         stream.write(b"half")
-        raise ValueError
+        raise ValueError("half way")
 
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="half way"):
         write_stream(str(tmp_path / "new"), fail)
     assert not exists(str(tmp_path / "new"))
 

@@ -230,5 +230,5 @@ def test_a_file_that_changed_has_another_checksum(crawl: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
     require_folder(str(tmp_path), "data")
-    with pytest.raises(SettingsError, match="data: no such folder: .*nope"):
+    with pytest.raises(SettingsError, match=r"data: no such folder: .*nope"):
         require_folder(str(tmp_path / "nope"), "data")

@@ -32,7 +32,8 @@ def item(number: int, kind: str, text: str) -> Item:
 
 ITEMS = st.lists(
     st.tuples(
-        st.sampled_from(["document", "dropped", "dropped without text", "record", "gap"]), st.text("aé日😀", max_size=400)
+        st.sampled_from(["document", "dropped", "dropped without text", "record", "gap"]),
+        st.text("aé日😀", max_size=400),
     ),
     max_size=40,
 )

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
@@ -71,6 +73,34 @@ def test_an_exception_in_a_stage_is_one_line_with_shard_document_and_cause(worke
     again = command(*demo(output, "--workers", workers), folder=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "commoncrawl.fingerprints: up to date, skipped" in again.stderr
+
+
+def test_a_worker_process_that_is_killed_ends_the_run_with_one_line(tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    program = [sys.executable, "-c", PROGRAM, *demo(output, "--workers", "2")]
+    process = subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    victim = None
+    while victim is None and process.poll() is None:
+        workers = [
+            child
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if any("sdk_worker_main" in part for part in child.cmdline()) and child.exe() == sys_exe()
+        ]
+        victim = workers[0] if workers else None
+        time.sleep(0.05)
+    assert victim is not None
+    victim.kill()
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 1
+    (line,) = [line for line in stderr.splitlines() if line.startswith("error: ")]
+    assert "WorkerDied: Worker subprocess exited with return code -9" in line
+    assert "Traceback" not in stderr
+    assert command(*demo(output), folder=tmp_path).returncode == 0
+
+
+def sys_exe() -> str:
+    """The interpreter behind the virtual environment's link."""
+    return os.path.realpath(sys.executable)
 
 
 def wrong(name: str, arguments: Sequence[str], *parts: str) -> object:

@@ -63,7 +63,10 @@ def test_a_name_in_the_config_goes_before_the_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"batch_byte": 5}, r"unknown key batch_byte; did you mean batch_bytes\? Allowed: batch_bytes, data, .*tokens$"),
+        (
+            {"batch_byte": 5},
+            r"unknown key batch_byte; did you mean batch_bytes\? Allowed: batch_bytes, data, .*tokens$",
+        ),
         ({"zzz": 5}, r"unknown key zzz\b.*Allowed: batch_bytes, data, "),
         (
             {"sources": crawl(min_char=3)},
@@ -83,7 +86,10 @@ def test_a_name_in_the_config_goes_before_the_files(tmp_path: Path) -> None:
         ({"batch_bytes": 5}, r"batch_bytes = 5: .*greater than or equal to 1024"),
         ({"dropped_text_fraction": 1.5}, r"dropped_text_fraction = 1\.5: .*less than or equal to 1"),
         ({"data": 3}, r"data = 3: .*string"),
-        ({"sources": crawl(language={"min_score": 50})}, r"sources\.commoncrawl\.language\.min_score = 50: .*equal to 1"),
+        (
+            {"sources": crawl(language={"min_score": 50})},
+            r"sources\.commoncrawl\.language\.min_score = 50: .*equal to 1",
+        ),
         (
             {"sources": crawl(language={"languages": ["English"]})},
             r"sources\.commoncrawl\.language\.languages\.0 = 'English': .*\^\[a-z\]\{2,3\}\$",
@@ -97,8 +103,7 @@ def test_a_name_in_the_config_goes_before_the_files(tmp_path: Path) -> None:
         ({"sources": {}}, r"sources: give at least one of .*commoncrawl"),
         (
             {"sources": crawl(line_dedup={"scope": "corpus", "keep": "none"})},
-            r"sources\.commoncrawl\.line_dedup: scope 'corpus' with keep 'none' deletes every page crawled twice; "
-            r"allowed with scope 'corpus': keep 'first'",
+            r"commoncrawl\.line_dedup: scope 'corpus' with keep 'none' deletes every page crawled twice; .*'first'$",
         ),
         (
             {"sources": crawl(dumps=[{"id": "D", "paths": ["x"]}] * 2)},

@@ -17,9 +17,15 @@ from pipeline.steps import CleanDocuments, DropDocuments, ScoreDocuments, Scores
 
 def batches() -> list[Batch]:
     one = Batch("a", 0, read=3, bytes_in=9, position=50)
-    one.documents = [Document(f"cc/{number}", "cc", text, url=f"u{number}") for number, text in enumerate(["abcd", "ab"])]
+    one.documents = [
+        Document(f"cc/{number}", "cc", text, url=f"u{number}") for number, text in enumerate(["abcd", "ab"])
+    ]
     one.drop(Document("cc/9", "cc", "gone before"), Drop(check_length("", 1).reason, 0, 1))
-    return [one, Batch("a", 1, last=True), Batch("b", 0, read=1, documents=[Document("cc/5", "cc", "日本語")], last=True)]
+    return [
+        one,
+        Batch("a", 1, last=True),
+        Batch("b", 0, read=1, documents=[Document("cc/5", "cc", "日本語")], last=True),
+    ]
 
 
 def account(batch: Batch) -> tuple[Any, ...]:
@@ -120,7 +126,15 @@ def test_a_score_fills_language_and_metadata_and_changes_nothing_else() -> None:
                 {},
             ),
             (("a", 1, 0, 0, 0, True), [], [], [], ["language"], {}, {}),
-            (("b", 0, 1, 0, 0, True), [("cc/5", "日本語", "", "l3", [("language_score", 0.75)])], [], [], ["language"], {}, {}),
+            (
+                ("b", 0, 1, 0, 0, True),
+                [("cc/5", "日本語", "", "l3", [("language_score", 0.75)])],
+                [],
+                [],
+                ["language"],
+                {},
+                {},
+            ),
         ],
     )
 
