@@ -135,7 +135,7 @@ class BatchCoder(coders.FastPrimitivesCoder):  # type: ignore[misc]
         return _BatchCoderImpl(super()._create_impl())
 
 
-class _BatchCoderImpl(coders.coder_impl.CoderImpl):  # type: ignore[misc]
+class _BatchCoderImpl(coders.coder_impl.StreamCoderImpl):  # type: ignore[misc]
     def __init__(self, inner: coders.coder_impl.CoderImpl) -> None:
         self._inner = inner
 

@@ -5,6 +5,7 @@ documents, bounded in bytes, whose file names follow from shard and index alone.
 exactly once: as a kept document, as a :class:`Dropped` one, or as a :class:`MalformedRecord`.
 """
 
+import functools
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -113,6 +114,12 @@ class MalformedRecord(Exception):
         self.offset = offset
         self.inner_offset = inner_offset
         self.is_record = is_record
+
+    def __reduce__(self) -> tuple[object, ...]:
+        make = functools.partial(
+            MalformedRecord, offset=self.offset, inner_offset=self.inner_offset, is_record=self.is_record
+        )
+        return make, (self.cause, self.detail)
 
 
 @dataclass(frozen=True, slots=True)

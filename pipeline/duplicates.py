@@ -222,9 +222,14 @@ class Keys:
         """Give the length of the mask."""
         return len(found.ids) if self.kind == "ids" else int(found.line_counts.sum())
 
-    def always(self, found: Fingerprints) -> NDArray[np.uint32]:
+    def always(self, found: Fingerprints, run: str, batch: str) -> NDArray[np.uint32]:
         """Give the places that are marked whatever the others hold: lines repeated inside their document."""
-        return found.repeats if self.kind == "lines" else np.empty(0, np.uint32)
+        if self.kind == "ids":
+            return np.empty(0, np.uint32)
+        if self._ids_stage is None or not len(found.ids):
+            return found.repeats
+        owners = np.searchsorted(np.cumsum(found.line_counts), found.repeats, side="right")
+        return found.repeats[~read_mask(run, self._ids_stage, batch)[owners]]
 
 
 class FindDuplicates(beam.PTransform):  # type: ignore[misc]
@@ -334,7 +339,7 @@ def _write_mask(group: tuple[tuple[str, int, int, int], Iterable[tuple[int, int,
         gone, compared = _gather(answers, len(hashes))
         mask = np.zeros(work.keys.size(found), np.bool_)
         mask[places[gone]] = True
-        always = work.keys.always(found) if part == 0 else np.empty(0, np.uint32)
+        always = work.keys.always(found, work.run, batch) if part == 0 else np.empty(0, np.uint32)
         mask[always] = True
         path = masks_path(work.stage, batch, part)
         written = write_output(work.run, path, mask_to_bytes(mask, parts), rows=len(mask))

@@ -6,6 +6,7 @@ line relative to the config's ``data``, as Common Crawl publishes them), on any 
 
 import gzip
 import hashlib
+import itertools
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,13 +43,21 @@ def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key:
     """
     files: dict[str, Shard] = {}
     for position, entry in enumerate(paths):
-        found = list(_expand(entry, data))
+        try:
+            found = list(_expand(entry, data))
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{key}.{position}: {error}: {_absolute(entry, data)}") from error
         if not found:
             raise SettingsError(f"{key}.{position}: no file matches {_absolute(entry, data)}")
         for name, file in found:
             shard_name = _shard_name(dump, name)
-            files.setdefault(file.path, Shard(source, shard_name, file.path, file.size_in_bytes, dump))
-    return sorted(files.values(), key=lambda shard: shard.name)
+            shard = Shard(source, shard_name, file.path, file.size_in_bytes, dump)
+            files[file.path] = max(shard, files.get(file.path, shard), key=lambda one: (len(one.name), one.name))
+    shards = sorted(files.values(), key=lambda shard: (shard.name, shard.path))
+    for one, other in itertools.pairwise(shards):
+        if one.name == other.name:
+            raise SettingsError(f"{key}: {one.path} and {other.path} would both be called {one.name}")
+    return shards
 
 
 def _expand(entry: str, data: str) -> Iterable[tuple[str, FileMetadata]]:
@@ -56,7 +65,11 @@ def _expand(entry: str, data: str) -> Iterable[tuple[str, FileMetadata]]:
     if path.endswith((".paths", ".paths.gz")):
         content = read_bytes(path)
         lines = (gzip.decompress(content) if path.endswith(".gz") else content).decode().split()
-        return [(line, file) for line in lines for file in match(_absolute(line, data))]
+        found = {line: match(_absolute(line, data)) for line in lines}
+        missing = [line for line, files in found.items() if not files]
+        if missing:
+            raise FileNotFoundError(f"{missing[0]} is missing")
+        return [(line, file) for line, files in found.items() for file in files]
     if _GLOB.search(path):
         root = path[: path.rindex("/", 0, _first_glob(path)) + 1]
         return _visible(root, match(path))
@@ -89,7 +102,7 @@ def _shard_name(dump: str, name: str) -> str:
     safe = _UNSAFE.sub("_", plain)
     if safe == plain and len(safe) <= _MAX_NAME and "~" not in name:
         return safe
-    return f"{safe[:_MAX_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{safe[:_MAX_NAME]}~~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)

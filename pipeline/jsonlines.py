@@ -4,7 +4,6 @@
 export and import are each other's inverse.
 """
 
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
@@ -65,11 +64,28 @@ def documents_from_jsonl(stream: BinaryIO) -> Iterator[Document | MalformedRecor
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes | MalformedRecord]:
-    reader = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
+    rest = b""
     try:
-        yield from reader
+        for piece in _decompressed(stream):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from (line + b"\n" for line in whole)
     except zstandard.ZstdError as error:
         yield MalformedRecord("jsonl/bad_zstd", str(error), offset=0, is_record=False)
+    else:
+        if rest:
+            yield rest
+
+
+def _decompressed(stream: BinaryIO) -> Iterator[bytes]:
+    decoder = None
+    while piece := stream.read(1 << 20):
+        while piece:
+            decoder = decoder or zstandard.ZstdDecompressor().decompressobj()
+            yield decoder.decompress(piece)
+            piece = decoder.unused_data if decoder.eof else b""
+            decoder = None if decoder.eof else decoder
+    if decoder is not None:
+        raise zstandard.ZstdError("the file ends inside a frame")
 
 
 def _to_row(document: Document) -> dict[str, Any]:
@@ -87,12 +103,16 @@ def _from_line(line: bytes, offset: int) -> Document | MalformedRecord:
     try:
         row = json.loads(line)
         metadata = dict(row.get("metadata") or {})
-        identifier, source, text = str(row["id"]), str(row.get("source", "")), _text(row["text"])
-        url, language = str(metadata.pop("url", "")), str(metadata.pop("language", ""))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        identifier, source, text = _id(row["id"]), str(row.get("source") or ""), _text(row["text"])
+        url, language = str(metadata.pop("url", None) or ""), str(metadata.pop("language", None) or "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return MalformedRecord("jsonl/bad_line", f"{type(error).__name__}: {error}", offset=offset)
     known = {key: value for key, value in metadata.items() if key in _FIELDS}
     return Document(identifier, source, text, url, language, str(row.get("created") or ""), known)
+
+
+def _id(value: Any) -> str:
+    return str(value) if isinstance(value, int) else _text(value)
 
 
 def _text(value: Any) -> str:

@@ -35,6 +35,7 @@ class Manifest:
         try:
             content = read_json(self._path)
             found = content["format"]
+            self._inputs, self.stages = content["inputs"], content["stages"]
         except (ValueError, KeyError, TypeError) as error:
             raise ManifestError(f"{self._path}: not a manifest of this program") from error
         if found != FORMAT:

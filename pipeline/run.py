@@ -243,16 +243,20 @@ class _Failures(contextlib.AbstractContextManager["_Failures"]):
 
 def _cause(error: BaseException) -> str:
     """Find the one line that tells a failure: ours, wherever the runner has put it, else the last one of the trace."""
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, StepFailed):
-            return str(inner)
-        inner = inner.__cause__ or inner.__context__
+    ours = [inner for inner in _chain(error) if isinstance(inner, StepFailed)]
+    if ours:
+        return str(ours[-1])  # Beam adds words of its own to the ones it raises again
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     marked = [line.partition("StepFailed: ")[2] for line in lines if "StepFailed: " in line]
     if marked:
         return marked[0].split(" [while running")[0]
     return f"{type(error).__name__}: {lines[-1] if lines else ''}"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 @contextlib.contextmanager

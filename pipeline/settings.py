@@ -91,7 +91,7 @@ class RunSettings(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
     data: str = "."
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=1 << 64)] = 0
     batch_bytes: Annotated[int, Field(ge=1 << 10, le=1 << 30)] = 32 << 20
     dropped_text_fraction: Annotated[float, Field(ge=0, le=1)] = 1.0
     sources: Sources
@@ -165,9 +165,14 @@ def _override(values: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     place: Any = values
     for part in parents:
-        place = place[int(part)] if isinstance(place, list) and part.isdigit() and int(part) < len(place) else place
-        if isinstance(place, dict):
-            place = place.setdefault(part, {}) if place.get(part) is None else place[part]
+        if isinstance(place, list) and part.isdigit() and int(part) < len(place):
+            place = place[int(part)]
+        elif isinstance(place, dict):
+            if place.get(part) is None:
+                place[part] = {}
+            place = place[part]
+        else:
+            place = None
     if isinstance(place, list) and last.isdigit() and int(last) < len(place):
         place[int(last)] = value
     elif isinstance(place, dict):
@@ -181,7 +186,7 @@ def _describe(model: type[BaseModel], fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden":
         allowed = _fields_at(model, fault["loc"][:-1])
         close = get_close_matches(str(fault["loc"][-1]), allowed, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = f"; did you mean {close[0]}?" if close else "."
         return f"unknown key {key}{hint} Allowed: {', '.join(allowed)}"
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "missing":

@@ -242,8 +242,10 @@ def code_version() -> str:
         for folder, _, names in sorted(os.walk(os.path.dirname(str(package.__file__)))):
             for name in sorted(names):
                 if name.endswith(".py"):
-                    with open(os.path.join(folder, name), "rb") as stream:
-                        digest.update(f"{package.__name__}/{name}\0".encode() + stream.read())
+                    path = os.path.join(folder, name)
+                    below = os.path.relpath(path, os.path.dirname(str(package.__file__)))
+                    with open(path, "rb") as stream:
+                        digest.update(f"{package.__name__}/{below}\0".encode() + stream.read())
     return digest.hexdigest()
 
 

@@ -131,3 +131,4 @@ class _OneByOne:
             for document in self.batch.documents:
                 self.blame.document = document.id
                 self.score([document.text])
+            self.blame.document = ""

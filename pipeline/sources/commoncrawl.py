@@ -245,8 +245,9 @@ def _line_files(commits: Sequence[Commit], shards: Sequence[Shard], settings: Li
 def window_of_shards(shards: Sequence[Shard], settings: LineDedupSettings) -> dict[str, str]:
     """Give the window each shard's lines are compared in.
 
-    With scope ``window``, file ``i`` of a dump's ``n``, in the order of their names, is in window ``i * w // n`` of
-    ``w``: CCNet's shards are consecutive files too, and 50 of its 1,600 make one of 32 windows (``mine.py``).
+    With scope ``window``, file ``i`` of a dump's ``n``, in the order of their names, is in window
+    ``((i + 1) * w - 1) // n`` of ``w``, so window ``k`` is files ``k * n // w`` up to ``(k + 1) * n // w``: CCNet's
+    shards are consecutive files too, and 50 of its 1,600 make one of 32 windows (``mine.py``).
     """
     if settings.scope is Scope.CORPUS:
         return dict.fromkeys((shard.name for shard in shards), "corpus")
@@ -255,7 +256,7 @@ def window_of_shards(shards: Sequence[Shard], settings: LineDedupSettings) -> di
     for shard in shards:
         dumps.setdefault(shard.dump, []).append(shard.name)
     return {
-        name: f"{dump}/{place * windows // len(names)}"
+        name: f"{dump}/{((place + 1) * windows - 1) // len(names)}"
         for dump, names in dumps.items()
         for place, name in enumerate(sorted(names))
     }

@@ -1,6 +1,8 @@
 """Builders of web-archive bytes, and the way to the shared real inputs."""
 
 import os
+import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,3 +48,39 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip("no shared real inputs here")
     return root
+
+
+START = re.compile(rb"WARC/[01]\.\d+\r?\n[A-Za-z][A-Za-z0-9_-]*:")
+
+
+def count_record_starts(data: bytes) -> int:
+    """Record starts by brute force: every gzip magic is tried, and no block holds a start of its own."""
+    texts, at = [], 0
+    while data[:5] != b"WARC/" and (at := data.find(b"\x1f\x8b\x08", at)) >= 0:
+        out, used = inflate_all(data, at)
+        texts.append(out)
+        at += used or 1
+    return sum(len(START.findall(text)) for text in texts or [data])
+
+
+def inflate_all(data: bytes, at: int) -> tuple[bytes, int]:
+    """What zlib makes of the member at ``at``, to the byte before a fault; its size, or 0 if it is damaged."""
+    state, out, step = zlib.decompressobj(31), bytearray(), 4096
+    i = at
+    while i < len(data) and not state.eof:
+        before = state.copy()
+        try:
+            out += state.decompress(data[i : i + step])
+        except zlib.error:
+            if step == 1:
+                return bytes(out), 0
+            state, step = before, 1
+            continue
+        i += step
+    return bytes(out), (min(i, len(data)) - len(state.unused_data) - at) * state.eof
+
+
+@pytest.fixture(scope="session")
+def count_starts() -> Callable[[bytes], int]:
+    """Count the record starts in a file's bytes, another way than the reader."""
+    return count_record_starts

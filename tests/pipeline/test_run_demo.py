@@ -189,7 +189,9 @@ def test_exported_json_lines_hold_the_same_documents(demo: Path, tmp_path: Path)
     for path in written:
         with open(path, "rb") as stream:
             back = list(documents_from_jsonl(stream))
-        assert back == read_documents(str(demo / "documents" / SOURCE / Path(path).name.replace(".jsonl.zst", ".parquet")))
+        assert back == read_documents(
+            str(demo / "documents" / SOURCE / Path(path).name.replace(".jsonl.zst", ".parquet"))
+        )
 
 
 def test_documents_files_can_be_read_as_one_table(demo: Path) -> None:

@@ -74,9 +74,7 @@ def test_inputs_and_run_folder_may_lie_on_an_object_store(
     assert not [file for file in shelf.iterdir() if file.name.endswith((".partial", ".upload"))]
 
 
-def test_token_shards_are_read_from_an_object_store_by_ranges(
-    shelf: Path, demo: Path, digests: Digests
-) -> None:
+def test_token_shards_are_read_from_an_object_store_by_ranges(shelf: Path, demo: Path, digests: Digests) -> None:
     from pipeline.files import open_read
 
     upload(shelf, demo / "tokens", "tokens")
