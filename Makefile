@@ -56,7 +56,7 @@ lint: setup
 check: lint test  ## Format, lint, types, import contracts, tests: what CI and pre-commit call.
 
 bench: setup  ## Measure speed and memory beside the bare library calls; prints a table, writes build/bench.json.
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench $(BENCH) $(if $(DATA),--data '$(DATA)') $(if $(QUICK),--quick)
 
 clean:  ## Remove what was made here, the environment included.
 	@rm -rf $(VENV) build runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

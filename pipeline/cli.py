@@ -32,12 +32,16 @@ def run(
     *,
     output: Annotated[str | None, typer.Option(help="The run folder; runs/<name of the config> by default.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Local processes; all cores by default.")] = None,
+    bytes_per_worker: Annotated[
+        int | None, typer.Option(min=1, help="Input of a stage that makes one more process worth its start.")
+    ] = None,
     stages: Annotated[str | None, typer.Option(help="Comma-separated stages that may run; all by default.")] = None,
     overrides: Set = None,
     accept_code_change: Annotated[bool, typer.Option(help="Keep outputs made by other code.")] = False,
 ) -> None:
     """Run a config from raw dumps to token shards; the same command resumes. Other flags are passed to Beam."""
     from pipeline.launch import launch
+    from pipeline.runner import BYTES_PER_WORKER
 
     launch(
         config,
@@ -47,6 +51,7 @@ def run(
         overrides=overrides or [],
         accept_code_change=accept_code_change,
         flags=context.args,
+        bytes_per_worker=bytes_per_worker or BYTES_PER_WORKER,
         console=Console(stderr=True),
     )
 

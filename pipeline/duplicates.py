@@ -172,7 +172,7 @@ class DuplicateWork:
         for number, slices in enumerate(self.passes):
             if any(slice_.name not in done for slice_ in slices):
                 label = f"pass {number + 1} of {len(self.passes)}"
-                yield Job(label, build=functools.partial(self._build, slices), units=len(slices))
+                yield Job(label, build=functools.partial(self._build, slices), in_launcher=True)
 
     def missing(self, committed: Sequence[Commit]) -> list[str]:
         """Name the slices without a commit."""

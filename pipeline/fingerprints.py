@@ -43,7 +43,7 @@ class Fingerprints:
     @property
     def documents(self) -> NDArray[np.int64]:
         """The document each of ``hashes`` belongs to. Shape (fingerprints,)."""
-        return np.searchsorted(np.cumsum(self.line_counts), self.lines, side="right")
+        return np.repeat(np.arange(len(self.line_counts)), self.line_counts)[self.lines]
 
     def to_bytes(self) -> bytes:
         """Encode as an uncompressed ``.npz``; equal fingerprints give equal bytes."""

@@ -8,7 +8,7 @@ from rich.console import Console
 from pipeline import tokens
 from pipeline.funnel import print_funnel, write_report
 from pipeline.run import Run, locked
-from pipeline.runner import Engine, beam_options, default_workers
+from pipeline.runner import BYTES_PER_WORKER, Engine, beam_options, default_workers
 from pipeline.settings import RunSettings, SettingsError, load_settings
 from pipeline.sources import commoncrawl
 
@@ -22,6 +22,7 @@ def launch(
     overrides: Sequence[str] = (),
     accept_code_change: bool = False,
     flags: Sequence[str] = (),
+    bytes_per_worker: int = BYTES_PER_WORKER,
     console: Console,
 ) -> Run:
     """Run a config.
@@ -34,6 +35,7 @@ def launch(
         overrides: ``key=value`` each.
         accept_code_change: Whether outputs of other code count as up to date.
         flags: Beam's own flags.
+        bytes_per_worker: Input of a stage that makes one more local worker process worth its start.
         console: Where progress is shown; the funnel goes to standard output.
 
     Returns:
@@ -51,7 +53,7 @@ def launch(
     crawl = settings.sources.commoncrawl
     shards = commoncrawl.list_inputs(crawl, settings.data) if crawl is not None else []
     with locked(folder):
-        engine = Engine(workers or default_workers(), tuple(flags))
+        engine = Engine(workers or default_workers(), tuple(flags), bytes_per_worker)
         run = Run(folder, settings, engine, console, only, accept_code_change)
         run.write_config()
         documents = {}

@@ -31,6 +31,8 @@ from pipeline.settings import SettingsError
 from pipeline.stage import Job
 
 _WORKER = "apache_beam.runners.worker.sdk_worker_main"
+#: About a second's work on compressed crawl text.
+BYTES_PER_WORKER = 8 << 20
 _WORKER_GONE = "Worker subprocess exited"
 
 
@@ -41,10 +43,18 @@ class Engine:
     Attributes:
         workers: Local worker processes; of no effect with a runner of the user's choice.
         flags: Beam's own flags, as given on the command line.
+        bytes_per_worker: Input that makes one more worker process worth its start, which takes a second or two.
     """
 
     workers: int
     flags: tuple[str, ...] = ()
+    bytes_per_worker: int = BYTES_PER_WORKER
+
+    def workers_for(self, job: Job) -> int:
+        """Say how many local worker processes a job is worth."""
+        if job.in_launcher:
+            return 1
+        return min(self.workers, job.units, 1 + job.size // self.bytes_per_worker)
 
     def run(self, job: Job, log: str) -> None:
         """Run a job to its end.
@@ -59,7 +69,7 @@ class Engine:
         if job.call is not None:
             job.call()
         if job.build is not None:
-            root = self.pipeline(min(self.workers, job.units), log)
+            root = self.pipeline(self.workers_for(job), log)
             job.build(root)
             with WorkersWatched():
                 root.run().wait_until_finish()

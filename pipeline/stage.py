@@ -31,12 +31,17 @@ class Job:
         build: Builds the graph on a pipeline; ``None`` for work of the launching process.
         call: The work of the launching process.
         units: How many units it works on, which bounds the workers worth starting.
+        size: Bytes of these units, which does so too.
+        in_launcher: Whether the local runner is to run it without worker processes, because they would only hand
+            back what crosses the shuffle.
     """
 
     label: str
     build: Callable[[beam.Pipeline], object] | None = None
     call: Callable[[], None] | None = None
     units: int = 1
+    size: int = 0
+    in_launcher: bool = False
 
 
 class Work(Protocol):
@@ -130,7 +135,8 @@ class UnitWork:
         """Give one job over the units that are not done, if any."""
         rest = self._rest(committed)
         if rest:
-            yield Job("units", build=functools.partial(_build_units, rest, self.build), units=len(rest))
+            build = functools.partial(_build_units, rest, self.build)
+            yield Job("units", build=build, units=len(rest), size=sum(unit.size for unit, _ in rest))
 
     def missing(self, committed: Sequence[Commit]) -> list[str]:
         """Name the units whose last batch is not committed, or one before it."""

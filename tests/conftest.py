@@ -63,6 +63,7 @@ def run_demo() -> Callable[..., Run]:
             workers=workers,
             overrides=[f"data={ROOT / 'tests' / 'corpus'}", *overrides],
             flags=flags,
+            bytes_per_worker=1,
             console=Console(quiet=True),
         )
 

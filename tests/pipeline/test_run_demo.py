@@ -176,7 +176,7 @@ def test_why_tells_the_fate_of_a_page_by_id_and_by_url(demo: Path) -> None:
 def test_the_token_shards_hold_every_kept_document_once(demo: Path, kept: dict[str, Any]) -> None:
     sentencepiece = pytest.importorskip("sentencepiece")
     processor = sentencepiece.SentencePieceProcessor(model_file=str(demo / "tokenizer" / "tokenizer.model"))
-    expected = Counter(tuple([1, *processor.encode(row["text"]), 2]) for row in kept.values())
+    expected = Counter((1, *processor.encode(row["text"]), 2) for row in kept.values())
     with TokenShards.open(str(demo / "tokens" / SOURCE), verify=True) as shards:
         assert len(shards.manifest.shards) > 1
         found = Counter(tuple(shards.document(number).tolist()) for number in range(shards.num_documents))

@@ -89,7 +89,7 @@ def test_token_shards_are_read_from_an_object_store_by_ranges(shelf: Path, demo:
 class Translated:
     """An engine that hands every graph to Dataflow's translation before it runs it here."""
 
-    def __init__(self, workers: int, flags: tuple[str, ...]) -> None:
+    def __init__(self, workers: int, flags: tuple[str, ...], bytes_per_worker: int) -> None:
         self._here = Engine(1)
         self.graphs: list[set[str]] = []
         self.templates: list[Path] = []
@@ -123,4 +123,4 @@ def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fing
     TRANSLATED.clear()
     run_demo(tmp_path / "run")
     plain, shuffle = {"Spread"}, {"Spread", "Meet", "Gather"}
-    assert TRANSLATED == [plain, shuffle, shuffle, plain, plain, plain, plain]
+    assert [plain, shuffle, shuffle, plain, plain, plain, plain] == TRANSLATED

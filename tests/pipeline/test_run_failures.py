@@ -42,7 +42,8 @@ def command(
 
 def demo(output: Path, *arguments: str) -> Sequence[str]:
     config = str(ROOT / "configs" / "demo.yaml")
-    return "run", config, "--output", str(output), "--set", f"data={ROOT / 'tests' / 'corpus'}", *arguments
+    data = f"data={ROOT / 'tests' / 'corpus'}"
+    return "run", config, "--output", str(output), "--set", data, "--bytes-per-worker", "1", *arguments
 
 
 def error_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
@@ -113,23 +114,54 @@ CASES = [
         ["--set", "sources.commoncrawl.min_char=3"],
         "unknown key sources.commoncrawl.min_char; did you mean min_chars? Allowed: ",
     ),
-    wrong("unknown source", ["--set", "sources.commoncrowl={}"], "unknown key sources.commoncrowl; did you mean commoncrawl?"),
+    wrong(
+        "unknown source",
+        ["--set", "sources.commoncrowl={}"],
+        "unknown key sources.commoncrowl; did you mean commoncrawl?",
+    ),
     wrong("wrong type", ["--set", "batch_bytes=lots"], "batch_bytes = 'lots': input should be a valid integer"),
-    wrong("out of range", ["--set", "dropped_text_fraction=2"], "dropped_text_fraction = 2: input should be less than or equal to 1"),
+    wrong(
+        "out of range",
+        ["--set", "dropped_text_fraction=2"],
+        "dropped_text_fraction = 2: input should be less than or equal to 1",
+    ),
     wrong(
         "all copies over the whole corpus",
         ["--set", "sources.commoncrawl.line_dedup.scope=corpus"],
         "sources.commoncrawl.line_dedup: scope 'corpus' with keep 'none' deletes every page crawled twice; allowed",
     ),
-    wrong("not a choice", ["--set", "sources.commoncrawl.line_dedup.keep=last"], "keep = 'last': input should be 'none' or 'first'"),
-    wrong("missing input", ["--set", "data=/nowhere/at/all"], "sources.commoncrawl.dumps.0.paths.0: no file matches /nowhere/at/all/"),
-    wrong("missing model", ["--set", "sources.commoncrawl.language_model.model=/no/lid.bin"], "sources.commoncrawl.language_model.model", "/no/lid.bin"),
+    wrong(
+        "not a choice",
+        ["--set", "sources.commoncrawl.line_dedup.keep=last"],
+        "keep = 'last': input should be 'none' or 'first'",
+    ),
+    wrong(
+        "missing input",
+        ["--set", "data=/nowhere/at/all"],
+        "sources.commoncrawl.dumps.0.paths.0: no file matches /nowhere/at/all/",
+    ),
+    wrong(
+        "missing model",
+        ["--set", "sources.commoncrawl.language_model.model=/no/lid.bin"],
+        "sources.commoncrawl.language_model.model",
+        "/no/lid.bin",
+    ),
     wrong("override without a value", ["--set", "data"], "--set data: must be key=value"),
-    wrong("unknown stage", ["--stages", "commoncrawl.document"], "--stages: no stage commoncrawl.document; the stages of this config are"),
-    wrong("unknown option", ["--wrokers=2"], "unknown option --wrokers=2: neither this command's (see --help) nor one of Beam's"),
+    wrong(
+        "unknown stage",
+        ["--stages", "commoncrawl.document"],
+        "--stages: no stage commoncrawl.document; the stages of this config are",
+    ),
+    wrong(
+        "unknown option",
+        ["--wrokers=2"],
+        "unknown option --wrokers=2: neither this command's (see --help) nor one of Beam's",
+    ),
     wrong("unknown runner", ["--runner=FastRunner"], "--runner=FastRunner: Unexpected pipeline runner"),
-    wrong("wrong value of a Beam flag", ["--direct_num_workers=many"], "--direct_num_workers: invalid int value: 'many'"),
-]  # fmt: skip
+    wrong(
+        "wrong value of a Beam flag", ["--direct_num_workers=many"], "--direct_num_workers: invalid int value: 'many'"
+    ),
+]
 
 
 @pytest.mark.parametrize(("arguments", "parts"), CASES)

@@ -9,7 +9,6 @@ import pytest
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     GoogleCloudOptions,
-    PipelineOptions,
     SetupOptions,
     StandardOptions,
     WorkerOptions,
@@ -124,19 +123,18 @@ def test_a_job_that_fails_raises(tmp_path: Path) -> None:
         Engine(1).run(job, str(tmp_path / "log"))
 
 
-def test_no_more_workers_are_started_than_there_are_units(monkeypatch, tmp_path: Path) -> None:
-    asked = []
+@pytest.mark.parametrize(
+    ("units", "size", "workers"),
+    [(9, 0, 1), (9, 99, 1), (9, 100, 2), (9, 299, 3), (9, 300, 4), (9, 10**9, 4), (1, 10**9, 1), (3, 10**9, 3)],
+)
+def test_workers_are_bounded_by_cores_units_and_input(units: int, size: int, workers: int) -> None:
+    job = Job("x", build=lambda root: None, units=units, size=size)
+    assert Engine(4, bytes_per_worker=100).workers_for(job) == workers
 
-    def pipeline(self: Engine, workers: int, log: str) -> beam.Pipeline:
-        asked.append(workers)
-        return beam.Pipeline(options=PipelineOptions([]))
 
-    monkeypatch.setattr(Engine, "pipeline", pipeline)
-    monkeypatch.setattr(beam.Pipeline, "run", lambda self: self)
-    monkeypatch.setattr(beam.Pipeline, "wait_until_finish", lambda self: None, raising=False)
-    for units in (1, 3, 9):
-        Engine(4).run(Job("x", build=lambda root: None, units=units), "log")
-    assert asked == [1, 3, 4]
+def test_a_shuffle_stays_in_the_launching_process() -> None:
+    job = Job("x", build=lambda root: None, units=9, size=10**9, in_launcher=True)
+    assert Engine(4, bytes_per_worker=1).workers_for(job) == 1
 
 
 def test_there_is_at_least_one_worker_by_default_and_no_more_than_cores() -> None:
