@@ -1,7 +1,9 @@
 """The command line: where the packages meet, each imported by the command that needs it."""
 
+import contextlib
 import logging
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+_INTERRUPTED = 130
 _BEAM_FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config.")]
@@ -43,17 +46,18 @@ def run(
     from pipeline.launch import launch
     from pipeline.runner import BYTES_PER_WORKER
 
-    launch(
-        config,
-        output=output,
-        workers=workers,
-        stages=None if stages is None else stages.split(","),
-        overrides=overrides or [],
-        accept_code_change=accept_code_change,
-        flags=context.args,
-        bytes_per_worker=bytes_per_worker or BYTES_PER_WORKER,
-        console=Console(stderr=True),
-    )
+    with _interruptible("the same command goes on from here"):
+        launch(
+            config,
+            output=output,
+            workers=workers,
+            stages=None if stages is None else stages.split(","),
+            overrides=overrides or [],
+            accept_code_change=accept_code_change,
+            flags=context.args,
+            bytes_per_worker=bytes_per_worker or BYTES_PER_WORKER,
+            console=Console(stderr=True),
+        )
 
 
 @app.command()
@@ -72,9 +76,13 @@ def train(
 
     settings = load_settings(TrainSettings, config, overrides or [])
     try:
-        summary = train_model(settings)
+        with _interruptible("nothing but the metrics is kept of a training run yet"):
+            summary = train_model(settings)
     except (ValueError, OSError) as error:
         raise SettingsError(" ".join(str(error).split())) from error
+    except FloatingPointError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(1) from None
     print("\n".join(_training_lines(summary)))  # noqa: T201
 
 
@@ -126,6 +134,15 @@ def export(
     print(f"written: {len(written)} files below {output}")  # noqa: T201
 
 
+@contextlib.contextmanager
+def _interruptible(what_then: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"interrupted; {what_then}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(_INTERRUPTED) from None
+
+
 def _require_run(folder: str) -> None:
     from pipeline.funnel import has_run
 
@@ -151,7 +168,4 @@ def _main() -> int:
     except RunFailed as error:
         print(f"error: {error}\nthe whole trace: {error.log}", file=sys.stderr)  # noqa: T201
         return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
-        return 130
     return 0

@@ -51,6 +51,15 @@ DROPPED_SCHEMA = pa.schema(
 )
 
 
+def utf8_size(text: str) -> int:
+    """Count the bytes of a text in UTF-8, without encoding one that is ASCII.
+
+    >>> utf8_size("abc"), utf8_size("äbc")
+    (3, 4)
+    """
+    return len(text) if text.isascii() else len(text.encode())
+
+
 @dataclass(slots=True)
 class Document:
     """One document of the corpus.

@@ -5,7 +5,7 @@ export and import are each other's inverse.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import zstandard
@@ -120,17 +120,3 @@ def _text(value: Any) -> str:
         raise TypeError(f"text is {type(value).__name__}, not a string")
     value.encode()
     return value
-
-
-def documents_of(items: Iterable[Document | MalformedRecord]) -> list[Document]:
-    """Take the documents out of a mixed stream; a malformed record is raised.
-
-    Raises:
-        MalformedRecord: The first one there is.
-    """
-    documents = []
-    for item in items:
-        if isinstance(item, MalformedRecord):
-            raise item
-        documents.append(item)
-    return documents

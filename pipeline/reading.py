@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import apache_beam as beam
 
 from pipeline.batch import Batch, Blame
-from pipeline.document import Document, Dropped, MalformedRecord
+from pipeline.document import Document, Dropped, MalformedRecord, utf8_size
 
 #: What one record costs a batch beside its text, so that millions of records without text fill batches too.
 RECORD_BYTES = 512
@@ -57,9 +57,9 @@ def _add(batch: Batch, item: Item) -> int:
     batch.read += 1
     if isinstance(item, Dropped):
         batch.dropped.append(item)
-        return len((item.text or "").encode())
+        return utf8_size(item.text or "")
     batch.documents.append(item)
-    return len(item.text.encode())
+    return utf8_size(item.text)
 
 
 class ReadBatches(beam.PTransform):  # type: ignore[misc]
@@ -90,7 +90,7 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         batches = self._read(unit)
         while (batch := self._next(batches, unit)) is not None:
             if batch.index not in committed:
-                batch.bytes_in = sum(len(document.text.encode()) for document in batch.documents)
+                batch.bytes_in = sum(utf8_size(document.text) for document in batch.documents)
                 yield batch
 
     def _next(self, batches: Iterator[Batch], unit: Unit) -> Batch | None:

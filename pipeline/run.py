@@ -19,7 +19,7 @@ from pipeline.commits import Commit, commit_path, list_commits, read_commits, su
 from pipeline.files import delete, exists, is_local, join, match, read_json, write_bytes, write_json
 from pipeline.manifest import Manifest, versions
 from pipeline.progress import StageProgress
-from pipeline.runner import Engine, log_to
+from pipeline.runner import Engine, WorkerDied, log_to
 from pipeline.settings import RunSettings, SettingsError
 from pipeline.stage import Stage, StageResult, code_version, digest_outputs
 
@@ -236,6 +236,9 @@ class _Failures(contextlib.AbstractContextManager["_Failures"]):
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not isinstance(error, Exception) or isinstance(error, RunFailed | SettingsError):
             return
+        chain = list(_chain(error))
+        if any(isinstance(inner, KeyboardInterrupt) for inner in chain) and not isinstance(error, WorkerDied):
+            raise KeyboardInterrupt from error  # Beam wraps even that
         with open(self._log, "a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)))
         raise RunFailed(f"{self._stage}: {_cause(error)}", self._log) from error

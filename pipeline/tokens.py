@@ -17,6 +17,7 @@ import apache_beam as beam
 
 from pipeline.batch import Batch, Blame, batch_name
 from pipeline.commits import Commit, write_commit
+from pipeline.document import utf8_size
 from pipeline.files import WrittenFile, join, read_bytes, read_json, write_output
 from pipeline.parquet import read_documents, read_texts
 from pipeline.reading import ReadBatches
@@ -108,7 +109,7 @@ def _tokenizer(run: Run, settings: TokenizerSettings, samples: Mapping[str, Stag
 
 def train_and_write(folder: str, settings: TokenizerSettings, files: Mapping[str, Sequence[BatchFile]]) -> None:
     """Train the tokenizer on sampled documents and write model and card into the run folder."""
-    sizes = {source: sum(len(text.encode()) for text in _texts(found)) for source, found in files.items()}
+    sizes = {source: sum(map(utf8_size, _texts(found))) for source, found in files.items()}
     trained = train_tokenizer((text for found in files.values() for text in _texts(found)), settings)
     encoder = Encoder.from_bytes(trained.model)
     fertility = measure_fertility(encoder, {source: _some_texts(found) for source, found in files.items()})
@@ -144,7 +145,7 @@ def _some_texts(files: Sequence[BatchFile]) -> Iterator[str]:
     for text in _texts(files):
         if left <= 0:
             return
-        left -= len(text.encode())
+        left -= utf8_size(text)
         yield text
 
 
@@ -283,7 +284,7 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
             names, texts = read_texts(path)
             ids += names
             documents += encoder.encode_documents(texts, bos=self._settings.bos, eos=self._settings.eos)
-            size += sum(len(text.encode()) for text in texts)
+            size += sum(map(utf8_size, texts))
         return ids, documents, size
 
     def _write(self, unit: TokenUnit, documents: Sequence[Ids]) -> tuple[WrittenFile, ...]:

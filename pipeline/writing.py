@@ -9,7 +9,7 @@ import apache_beam as beam
 
 from pipeline.batch import Batch, Blame
 from pipeline.commits import Commit, write_commit
-from pipeline.document import MalformedRecord
+from pipeline.document import MalformedRecord, utf8_size
 from pipeline.files import WrittenFile, write_output
 from pipeline.parquet import documents_to_parquet, dropped_to_parquet
 from tokenizer.sampling import is_sampled
@@ -119,7 +119,7 @@ def _commit(batch: Batch, written: Sequence[WrittenFile]) -> Commit:
         errors=_causes(error for error in batch.errors if error.is_record),
         gaps=_causes(error for error in batch.errors if not error.is_record),
         bytes_in=batch.bytes_in,
-        bytes_out=sum(len(document.text.encode()) for document in batch.documents),
+        bytes_out=sum(utf8_size(document.text) for document in batch.documents),
         seconds=batch.seconds,
         facts=dict(batch.facts),
         outputs=tuple(written),

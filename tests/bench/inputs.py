@@ -97,10 +97,10 @@ class Inputs:
 
     @functools.cached_property
     def html_files(self) -> list[str]:
-        """WARC files with HTML, of the originals; one when quick."""
+        """The largest WARC files of the originals, up to three that FastWARC reads to the end; one when quick."""
         found = [path for path in _crawl_files(self.data) if path.endswith((".warc", ".warc.gz"))]
-        whole = [path for path in found if any(True for _ in html_bodies(path))]
-        return whole[:1] if self.quick else whole
+        found.sort(key=lambda path: (-os.path.getsize(path), path))
+        return list(itertools.islice(filter(_has_html, found), 1 if self.quick else 3))
 
     def _endless_copies(self) -> Iterator[tuple[str, str]]:
         pages = _originals(self.data)
@@ -135,6 +135,13 @@ def html_bodies(path: str) -> Iterator[bytes]:
         for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True):
             if record.http_content_type in {"text/html", "application/xhtml+xml"}:
                 yield record.reader.read()
+
+
+def _has_html(path: str) -> bool:
+    try:
+        return any(True for _ in html_bodies(path))
+    except OSError:
+        return False
 
 
 def text_megabytes(texts: Iterable[str]) -> float:

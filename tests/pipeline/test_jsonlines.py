@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.document import Document, MalformedRecord
-from pipeline.jsonlines import documents_from_jsonl, documents_of, documents_to_jsonl, export_documents
+from pipeline.jsonlines import documents_from_jsonl, documents_to_jsonl, export_documents
 from pipeline.parquet import documents_to_parquet
 
 TEXT = st.text(max_size=40)
@@ -158,13 +158,6 @@ def test_what_is_not_zstd_is_an_error() -> None:
     (found,) = read(GOOD)
     assert isinstance(found, MalformedRecord)
     assert found.cause == "jsonl/bad_zstd"
-
-
-def test_the_documents_of_a_clean_stream_are_taken_and_a_fault_is_raised() -> None:
-    document = Document("1", "s", "a")
-    assert documents_of([document, document]) == [document, document]
-    with pytest.raises(MalformedRecord, match="jsonl/bad_line"):
-        documents_of([document, MalformedRecord("jsonl/bad_line", "", offset=3)])
 
 
 def test_a_run_is_exported_file_by_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a person sees when something goes wrong: one line, the right exit status, and nothing lost."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -97,6 +98,22 @@ def test_a_worker_process_that_is_killed_ends_the_run_with_one_line(tmp_path: Pa
     assert "WorkerDied: Worker subprocess exited with return code -9" in line
     assert "Traceback" not in stderr
     assert command(*demo(output), folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_run_says_so_and_the_same_command_goes_on(workers: str, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    program = [sys.executable, "-c", PROGRAM, *demo(output, "--workers", workers, "--set", "batch_bytes=65536")]
+    process = subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(output.glob("work/commoncrawl.fingerprints/commits/*.json")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert stderr.splitlines()[-1] == "interrupted; the same command goes on from here"
+    assert "Traceback" not in stderr
+    again = command(*demo(output, "--workers", "1", "--set", "batch_bytes=65536"), folder=tmp_path)
+    assert again.returncode == 0, again.stderr
 
 
 def sys_exe() -> str:
