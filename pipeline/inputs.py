@@ -23,6 +23,8 @@ from pipeline.settings import SettingsError
 _GLOB = re.compile(r"[*?\[]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@~-]")
 _MAX_NAME = 160
+#: Requests to an object store under way at once.
+_REQUESTS = 64
 
 
 def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key: str) -> list[Shard]:
@@ -65,18 +67,35 @@ def _expand(entry: str, data: str) -> Iterable[tuple[str, FileMetadata]]:
     if path.endswith((".paths", ".paths.gz")):
         content = read_bytes(path)
         lines = (gzip.decompress(content) if path.endswith(".gz") else content).decode().split()
-        found = {line: match(_absolute(line, data)) for line in lines}
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            found = dict(zip(lines, pool.map(lambda line: match(_absolute(line, data)), lines), strict=True))
         missing = [line for line, files in found.items() if not files]
         if missing:
             raise FileNotFoundError(f"{missing[0]} is missing")
         return [(line, file) for line, files in found.items() for file in files]
     if _GLOB.search(path):
         root = path[: path.rindex("/", 0, _first_glob(path)) + 1]
-        return _visible(root, match(path))
+        _refuse_links(root)
+        # Beam's ** wants at least one folder, a shell's does not.
+        both = {file.path: file for pattern in (path, path.replace("/**/", "/")) for file in match(pattern)}
+        return _visible(root, [both[name] for name in sorted(both)])
     if is_local(path) and os.path.isfile(path):
         return [(os.path.basename(path), file) for file in match(path)]
+    _refuse_links(path)
     inside = _visible(path.rstrip("/") + "/", match(path.rstrip("/") + "/**"))
     return inside or [(path.rsplit("/", 1)[-1], file) for file in match(path)]
+
+
+def _refuse_links(root: str) -> None:
+    """Refuse what a walk would pass over in silence.
+
+    Raises:
+        FileNotFoundError: A link below a local root leads to a folder, or nowhere.
+    """
+    for folder, folders, names in os.walk(root) if is_local(root) else ():
+        for entry in (os.path.join(folder, name) for name in (*folders, *names)):
+            if os.path.islink(entry) and not os.path.isfile(entry):
+                raise FileNotFoundError(f"{entry} is a link to a folder or to nothing, which is not read")
 
 
 def _visible(root: str, files: Sequence[FileMetadata]) -> list[tuple[str, FileMetadata]]:
@@ -131,7 +150,8 @@ def fingerprint_inputs(shards: Sequence[Shard], known: Mapping[str, InputFile]) 
         shards: The shards.
         known: Files of an earlier run, by path: one of the same size and time is not read again.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    here = all(is_local(shard.path) for shard in shards)
+    with ThreadPoolExecutor(os.cpu_count() if here else _REQUESTS) as pool:
         return list(pool.map(lambda shard: _fingerprint(shard, known.get(shard.path)), shards))
 
 

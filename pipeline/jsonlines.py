@@ -11,8 +11,10 @@ from typing import Any, BinaryIO
 import zstandard
 
 from pipeline.document import METADATA, Document, MalformedRecord
-from pipeline.files import join, match, write_stream
+from pipeline.files import join, write_stream
+from pipeline.manifest import Manifest
 from pipeline.parquet import read_documents
+from pipeline.settings import SettingsError
 
 _FIELDS = frozenset(field.name for field in METADATA)
 
@@ -26,12 +28,19 @@ def export_documents(run: str, output: str) -> list[str]:
 
     Returns:
         The paths written, in order.
+
+    Raises:
+        SettingsError: No source's documents are finished.
     """
     written = []
-    for file in match(join(run, "documents", "*", "part-*.parquet")):
-        source, name = file.path.rsplit("/", 2)[-2:]
+    stages = Manifest(run).stages.values()
+    paths = sorted(out["path"] for stage in stages for out in stage["outputs"] if out["path"].startswith("documents/"))
+    if not paths:
+        raise SettingsError(f"{run}: no documents are finished; run its config to the end first")
+    for file in paths:
+        source, name = file.split("/")[-2:]
         path = join(output, source, name.removesuffix(".parquet") + ".jsonl.zst")
-        content = documents_to_jsonl(read_documents(file.path))
+        content = documents_to_jsonl(read_documents(join(run, *file.split("/"))))
         write_stream(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
         written.append(path)
     return written

@@ -1,16 +1,24 @@
 """Launching a run: everything that can be wrong is looked at first, then the stages of all sources run in order."""
 
+import contextlib
+import os
+import re
 from collections.abc import Sequence
 
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import StandardOptions
 from rich.console import Console
 
 from pipeline import tokens
+from pipeline.document import Shard
+from pipeline.files import is_local
 from pipeline.funnel import print_funnel, write_report
-from pipeline.run import Run, locked
+from pipeline.run import Run, StagesDone, locked
 from pipeline.runner import BYTES_PER_WORKER, Engine, beam_options, default_workers
 from pipeline.settings import RunSettings, SettingsError, load_settings
 from pipeline.sources import commoncrawl
+
+_GLOB = re.compile(r"[*?\[]")
 
 
 def launch(
@@ -48,24 +56,34 @@ def launch(
     settings = load_settings(RunSettings, config, overrides)
     only = _check_stages(stages, settings)
     beam_options(flags)
-    folder = output or f"runs/{settings.name}"
-    _check_filesystem(folder)
+    check_folder(output or "runs", "--output")
+    check_folder(settings.data, "data")
+    folder = absolute(output or f"runs/{settings.name}")
+    settings = settings.model_copy(update={"data": absolute(settings.data)})
     crawl = settings.sources.commoncrawl
     shards = commoncrawl.list_inputs(crawl, settings.data) if crawl is not None else []
+    _check_reach(flags, folder, shards)
     with locked(folder):
         engine = Engine(workers or default_workers(), tuple(flags), bytes_per_worker)
         run = Run(folder, settings, engine, console, only, accept_code_change)
         run.write_config()
-        documents = {}
-        if crawl is not None:
-            run.execute(commoncrawl.recipe(run, crawl, shards))
-            documents[commoncrawl.SOURCE] = run.results[commoncrawl.DOCUMENTS]
-        run.execute(tokens.recipe(run, documents))
-        for name in run.manifest.order_stages(list(run.results)):
-            console.print(f"{name}: no part of this config; what it wrote stays, out of the manifest", highlight=False)
+        with contextlib.suppress(StagesDone):
+            _execute(run, shards)
         print_funnel(folder, Console())
         console.print(f"written: {write_report(folder)}", highlight=False, soft_wrap=True)
     return run
+
+
+def _execute(run: Run, shards: Sequence[Shard]) -> None:
+    documents = {}
+    crawl = run.settings.sources.commoncrawl
+    if crawl is not None:
+        run.execute(commoncrawl.recipe(run, crawl, shards))
+        documents[commoncrawl.SOURCE] = run.results[commoncrawl.DOCUMENTS]
+    run.execute(tokens.recipe(run, documents))
+    for name in run.manifest.order_stages(list(run.results)):
+        text = f"{name}: no part of this config; what it wrote stays, out of the manifest"
+        run.console.print(text, highlight=False, soft_wrap=True)
 
 
 def stage_names(settings: RunSettings) -> list[str]:
@@ -87,8 +105,28 @@ def _check_stages(stages: Sequence[str] | None, settings: RunSettings) -> frozen
     return frozenset(stages)
 
 
-def _check_filesystem(path: str) -> None:
+def absolute(path: str) -> str:
+    """Make a local path absolute: workers have working directories of their own."""
+    return os.path.abspath(path) if is_local(path) else path
+
+
+def _check_reach(flags: Sequence[str], folder: str, shards: Sequence[Shard]) -> None:
+    """Refuse local paths on Dataflow, whose workers have disks of their own."""
+    runner = beam_options(flags).view_as(StandardOptions).runner or ""
+    local = [path for path in (folder, *(shard.path for shard in shards)) if is_local(path)]
+    if runner.rsplit(".", 1)[-1] == "DataflowRunner" and local:
+        raise SettingsError(f"--runner={runner}: {local[0]} is a local path, which its workers cannot see")
+
+
+def check_folder(path: str, key: str) -> None:
+    """Check that a folder's path can be used.
+
+    Raises:
+        SettingsError: Its filesystem is not known, or a glob could not tell it from a pattern.
+    """
     try:
         FileSystems.get_filesystem(path)
     except ValueError as error:
-        raise SettingsError(f"--output {path}: {' '.join(str(error).split())}") from error
+        raise SettingsError(f"{key} {path}: {' '.join(str(error).split())}") from error
+    if _GLOB.search(absolute(path)):
+        raise SettingsError(f"{key} {path}: *, ? and [ are not allowed in its path")

@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline.files import exists, join, read_json, write_json
 from pipeline.inputs import InputFile
+from pipeline.stage import library_versions
 
 FORMAT = "llama-corpus-manifest/1"
-_LIBRARIES = ("apache-beam", "fasttext-numpy2", "numpy", "pyarrow", "resiliparse", "sentencepiece", "xxhash")
 
 
 class ManifestError(Exception):
@@ -56,10 +56,20 @@ class Manifest:
         self.stages[name] = dict(entry)
         self.write()
 
-    def forget_stage(self, name: str) -> None:
-        """Take a stage's entry away, because its outputs are about to go."""
-        if self.stages.pop(name, None) is not None:
+    def forget_from(self, name: str) -> list[str]:
+        """Take away the entries of a stage that runs again and of all stages after it, which read what it writes.
+
+        Their outputs stay: where it writes the same as before, they are taken up again at no cost.
+
+        Returns:
+            Paths of manifests among these outputs, relative to the run folder, which vouch for what may be outdated.
+        """
+        names = list(self.stages)
+        later = names[names.index(name) :] if name in names else []
+        outputs = [output["path"] for stage in later for output in self.stages.pop(stage)["outputs"]]
+        if later:
             self.write()
+        return [path for path in outputs if path.endswith("/manifest.json")]
 
     def order_stages(self, names: Sequence[str]) -> list[str]:
         """Put the entries into the order the stages ran in, and take away those of stages that are no part of the run.
@@ -83,5 +93,5 @@ def versions() -> dict[str, str]:
     return {
         "llama-corpus": metadata.version("llama-corpus"),
         "python": platform.python_version(),
-        **{name: metadata.version(name) for name in _LIBRARIES},
+        **library_versions(),
     }

@@ -16,6 +16,8 @@ from pipeline.stage import Stage
 _LOCAL_SECONDS = 0.5
 _REMOTE_SECONDS = 15.0
 _LINE_SECONDS = 15.0
+#: Looking takes at most a part in this of the time.
+_SHARE = 20.0
 
 
 class StageProgress:
@@ -69,7 +71,9 @@ class StageProgress:
     def _watch(self) -> None:
         pause = _LOCAL_SECONDS if is_local(self._run) else _REMOTE_SECONDS
         while not self._stop.wait(pause):
+            start = time.monotonic()
             self._look()
+            pause = max(pause, _SHARE * (time.monotonic() - start))
             self._show()
 
     def _look(self) -> None:

@@ -15,13 +15,13 @@ import yaml
 from rich.console import Console
 
 from pipeline.batch import StepFailed
-from pipeline.commits import Commit, commit_path, list_commits, read_commits, summarize
+from pipeline.commits import Commit, commit_path, damaged_commits, list_commits, read_commits, summarize
 from pipeline.files import delete, exists, is_local, join, match, read_json, write_bytes, write_json
 from pipeline.manifest import Manifest, versions
 from pipeline.progress import StageProgress
 from pipeline.runner import Engine, WorkerDied, log_to
 from pipeline.settings import RunSettings, SettingsError
-from pipeline.stage import Stage, StageResult, code_version, digest_outputs
+from pipeline.stage import Stage, StageResult, code_version, digest_json, digest_outputs
 
 #: A recipe yields its stages in order and is handed each one's result.
 Recipe = Generator[Stage, StageResult, None]
@@ -37,6 +37,10 @@ class RunFailed(Exception):
     def __init__(self, message: str, log: str) -> None:
         super().__init__(message)
         self.log = log
+
+
+class StagesDone(Exception):
+    """All stages asked for by ``--stages`` are up to date, and the next one is not."""
 
 
 @dataclass(slots=True)
@@ -80,8 +84,10 @@ class Run:
 
     def log_path(self, stage: str) -> str:
         """Give the local file a stage logs to: in the run folder where that is local."""
-        base = os.path.join(self.folder, "logs") if is_local(self.folder) else tempfile.gettempdir()
-        return os.path.join(os.path.abspath(base), f"{stage}.log")
+        if is_local(self.folder):
+            return os.path.join(os.path.abspath(self.folder), "logs", f"{stage}.log")
+        name = f"llama-corpus-{digest_json(self.folder)[:12]}"
+        return os.path.join(tempfile.gettempdir(), name, f"{stage}.log")
 
     def _stage(self, stage: Stage) -> StageResult:
         committed = self._still_valid(stage)
@@ -89,6 +95,8 @@ class Run:
             self._say(stage, "up to date, skipped")
             return _result(stage, committed)
         if self.only is not None and stage.name not in self.only:
+            if self.only <= self.results.keys():
+                raise StagesDone
             raise SettingsError(f"--stages: {stage.name} is not up to date and must run first; add it to --stages")
         return self._finish(stage, committed)
 
@@ -97,7 +105,7 @@ class Run:
         resumed = len(committed)
         if committed:
             self._say(stage, f"resuming: {resumed} batches are committed")
-        self.manifest.forget_stage(stage.name)
+        self._distrust(stage)
         self._run_jobs(stage, committed)
         commits = read_commits(list_commits(self.folder, stage.name))
         missing = stage.work.missing(commits)
@@ -148,7 +156,7 @@ class Run:
         delete(path for path in self._files_of(stage) if path.endswith(".partial"))
         path = join(self.folder, "work", stage.name, "key.json")
         key = {"key": stage.key(), "code": code_version(), "settings": stage.settings, "inputs": stage.inputs}
-        before = read_json(path) if exists(path) else None
+        before = _read_key(path)
         if before is None or _differs(before, key, accept_code_change=self.accept_code_change):
             if before is not None:
                 self._say(stage, f"runs again: {explain(before, key)}")
@@ -156,10 +164,15 @@ class Run:
             if self.only is None or stage.name in self.only:
                 write_json(path, key)
             return []
+        damaged = damaged_commits(self.folder, stage.name)
+        if damaged:
+            self._say(stage, f"{len(damaged)} commits cannot be read; their batches are made again")
+            delete(damaged)
         commits = read_commits(list_commits(self.folder, stage.name))
         there = _sizes(self.folder, commits)
-        valid = [commit for commit in commits if all(there.get(out.path) == out.bytes for out in commit.outputs)]
-        lost = [commit for commit in commits if commit not in valid]
+        sound = [all(there.get(out.path) == out.bytes for out in commit.outputs) for commit in commits]
+        valid = [commit for commit, is_sound in zip(commits, sound, strict=True) if is_sound]
+        lost = [commit for commit, is_sound in zip(commits, sound, strict=True) if not is_sound]
         if lost:
             self._say(stage, f"outputs of {len(lost)} batches are gone or changed size; they are made again")
             delete(commit_path(self.folder, stage.name, commit) for commit in lost)
@@ -168,8 +181,12 @@ class Run:
     def _forget(self, stage: Stage) -> None:
         if self.only is not None and stage.name not in self.only:
             return
-        self.manifest.forget_stage(stage.name)
+        self._distrust(stage)
         delete(self._files_of(stage))
+
+    def _distrust(self, stage: Stage) -> None:
+        """Take this stage and the later ones out of the manifest, with the token manifests that vouch for them."""
+        delete(join(self.folder, *path.split("/")) for path in self.manifest.forget_from(stage.name))
 
     def _files_of(self, stage: Stage) -> list[str]:
         patterns = (f"work/{stage.name}/**", f"stats/{stage.name}.json", *stage.owns)
@@ -177,6 +194,15 @@ class Run:
 
     def _say(self, stage: Stage, text: str) -> None:
         self.console.print(f"{stage.name}: {text}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _read_key(path: str) -> dict[str, Any] | None:
+    """Read a stage's key; one that is not there, or was cut by a power failure, is none."""
+    try:
+        key: dict[str, Any] = read_json(path) if exists(path) else {}
+    except ValueError:
+        return None
+    return key if {"key", "code", "settings", "inputs"} <= key.keys() else None
 
 
 def _result(stage: Stage, commits: Sequence[Commit]) -> StageResult:
@@ -234,7 +260,7 @@ class _Failures(contextlib.AbstractContextManager["_Failures"]):
         self._stage, self._log = stage, log
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, RunFailed | SettingsError):
+        if not isinstance(error, Exception) or isinstance(error, RunFailed | SettingsError | StagesDone):
             return
         chain = list(_chain(error))
         if any(isinstance(inner, KeyboardInterrupt) for inner in chain) and not isinstance(error, WorkerDied):

@@ -23,7 +23,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo
-from apache_beam.runners.runner import create_runner
+from apache_beam.runners.runner import PipelineResult, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from google.protobuf import json_format, struct_pb2
 
@@ -34,6 +34,8 @@ _WORKER = "apache_beam.runners.worker.sdk_worker_main"
 #: About a second's work on compressed crawl text.
 BYTES_PER_WORKER = 8 << 20
 _WORKER_GONE = "Worker subprocess exited"
+_PATIENCE_SECONDS = 5.0
+_INTERRUPTED = f"{_WORKER_GONE} with return code -{signal.SIGINT.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Engine:
             root = self.pipeline(self.workers_for(job), log)
             job.build(root)
             with WorkersWatched():
-                root.run().wait_until_finish()
+                _finish(root.run())
 
     def pipeline(self, workers: int, log: str) -> beam.Pipeline:
         """Make an empty pipeline on the chosen runner."""
@@ -85,6 +87,15 @@ class Engine:
         command = f"exec {shlex.quote(sys.executable)} -m {_WORKER} >>{shlex.quote(log)} 2>&1"
         environment = SubprocessSDKEnvironment.from_command_string(command)
         return beam.Pipeline(FnApiRunner(environment, provision_info=_provision(self.flags)), options=options)
+
+
+def _finish(result: PipelineResult) -> None:
+    """Wait for a job; on Ctrl-C, end it where it runs, so that it does not go on writing."""
+    try:
+        result.wait_until_finish()
+    except KeyboardInterrupt:
+        result.cancel()
+        raise
 
 
 def _provision(flags: Sequence[str]) -> ExtendedProvisionInfo:
@@ -114,6 +125,7 @@ class WorkersWatched(contextlib.AbstractContextManager["WorkersWatched"]):
 
     def __init__(self) -> None:
         self._died = ""
+        self._ended = self._interrupted = False
         self._before = threading.excepthook
 
     def __enter__(self) -> Self:
@@ -122,14 +134,23 @@ class WorkersWatched(contextlib.AbstractContextManager["WorkersWatched"]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         threading.excepthook = self._before
+        self._ended = True
         if isinstance(error, KeyboardInterrupt) and self._died:
             raise WorkerDied(f"{self._died}; was memory short? Fewer --workers need less") from error
 
     def _on_failure(self, failure: threading.ExceptHookArgs) -> None:
         logging.getLogger(__name__).error("a thread failed", exc_info=failure.exc_value)
-        if _WORKER_GONE in str(failure.exc_value) and not self._died:
+        if str(failure.exc_value).endswith(_INTERRUPTED) and not self._interrupted:
+            self._interrupted = True
+            _kill_workers()  # Ctrl-C reaches them too; should it have reached only them, this process must wake
+            threading.Timer(_PATIENCE_SECONDS, self._wake).start()
+        elif _WORKER_GONE in str(failure.exc_value) and not self._died and not self._interrupted:
             self._died = str(failure.exc_value)
             _kill_workers()  # Beam's clean-up would wait for the others for ever
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._ended:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 

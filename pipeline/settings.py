@@ -147,7 +147,7 @@ def _read_yaml(path: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise SettingsError(f"{path}: cannot read the config: {reason}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: a config is a mapping of keys to values, not {type(values).__name__}")
@@ -160,7 +160,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise SettingsError(f"--set {override}: must be key=value, e.g. --set data=/corpus")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"--set {override}: the value is not YAML") from error
     *parents, last = key.split(".")
     place: Any = values

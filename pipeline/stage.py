@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -20,6 +21,8 @@ import tokenizer
 from pipeline.batch import batch_name
 from pipeline.commits import Commit
 from pipeline.files import WrittenFile, join
+
+_LIBRARIES = ("apache-beam", "fasttext-numpy2", "numpy", "pyarrow", "resiliparse", "sentencepiece", "xxhash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +243,15 @@ def digest_outputs(outputs: Sequence[WrittenFile]) -> str:
     return digest_json(sorted([output.path, output.sha256] for output in read))
 
 
+def library_versions() -> dict[str, str]:
+    """Give the versions of the libraries that a run's bytes depend on."""
+    return {name: metadata.version(name) for name in _LIBRARIES}
+
+
 @functools.cache
 def code_version() -> str:
-    """Hash the source of the packages that make a run's bytes."""
-    digest = hashlib.sha256()
+    """Hash the source of the packages that make a run's bytes, and the versions of the libraries they use."""
+    digest = hashlib.sha256(json.dumps(library_versions(), sort_keys=True).encode())
     for package in (filters, pipeline, tokenizer):
         for folder, _, names in sorted(os.walk(os.path.dirname(str(package.__file__)))):
             for name in sorted(names):

@@ -32,10 +32,10 @@ from pipeline.fingerprints import DropDuplicates, FingerprintLines
 from pipeline.inputs import fingerprint_inputs, list_shards
 from pipeline.parquet import read_documents
 from pipeline.reading import ReadBatches, batched
-from pipeline.run import Recipe, Run
+from pipeline.run import Recipe, Run, RunFailed
 from pipeline.settings import CommonCrawlSettings, SettingsError
 from pipeline.sources.pages import read_pages
-from pipeline.stage import BatchFile, Stage, UnitWork, digest_json
+from pipeline.stage import BatchFile, Stage, StageResult, UnitWork, digest_json
 from pipeline.steps import DropDocuments, ScoreDocuments, Scores
 from pipeline.writing import Outputs, WriteBatches
 
@@ -73,13 +73,10 @@ def language_model(settings: LanguageModelSettings) -> str:
         path = settings.model or installed_model()
         with open_read(path):
             return path
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         key = f"sources.{SOURCE}.language_model.model"
-        raise SettingsError(
-            f"{key}: {error.strerror or ' '.join(str(error).split())}: {settings.model}"
-            if settings.model
-            else f"{key}: {error}"
-        ) from error
+        raise SettingsError(f"{key}: {reason}" + (f": {settings.model}" if settings.model else "")) from error
 
 
 def recipe(run: Run, settings: CommonCrawlSettings, shards: Sequence[Shard]) -> Recipe:
@@ -103,7 +100,23 @@ def recipe(run: Run, settings: CommonCrawlSettings, shards: Sequence[Shard]) -> 
     )
     inputs |= {"ids": ids.digest, "lines": lines.digest}
     scored = yield _scored(run, settings, shards, inputs, model)
+    _check_read_again(run, fingerprinted, scored)
     yield _documents(run, settings.language, scored.digest, scored.files(run.folder, f"work/{SCORED}/"))
+
+
+def _check_read_again(run: Run, first: StageResult, second: StageResult) -> None:
+    """Check that the second reading met the pages of the first, batch by batch.
+
+    Raises:
+        RunFailed: It did not: an input has changed while the run was at work.
+    """
+    before = {(commit.shard, commit.index): commit.kept for commit in first.commits}
+    after = {(commit.shard, commit.index): commit.read for commit in second.commits}
+    for batch in sorted(before.keys() | after.keys()):
+        if before.get(batch, 0) != after.get(batch, 0):
+            counts = f"{before.get(batch, 0)} pages when it was fingerprinted, {after.get(batch, 0)} when read again"
+            message = f"{SCORED}: shard {batch[0]}: {counts}: the input changed while the run read it"
+            raise RunFailed(message, run.log_path(SCORED))
 
 
 def _fingerprints(run: Run, settings: CommonCrawlSettings, shards: Sequence[Shard], inputs: Mapping[str, str]) -> Stage:

@@ -30,6 +30,11 @@ _BINARY_SIGNS = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", 
 _ZSTD_WINDOW_BYTES = 8 << 20  # the most a server may ask of a client (RFC 9659)
 
 
+#: Headers are joined and searched as one string, so their length is bounded.
+_MAX_HEADER_BYTES = 256 << 10
+_SLICE_BYTES = 4096
+
+
 class BadHttp(Exception):
     """A response that cannot be read.
 
@@ -74,12 +79,14 @@ def parse_response(block: bytes) -> HttpResponse:
     """Split a response into status, headers and body.
 
     Raises:
-        BadHttp: It does not begin with a status line.
+        BadHttp: It does not begin with a status line, or its header does not end.
     """
     status_line = _STATUS_LINE.match(block)
     if not status_line:
         raise BadHttp("http/bad_status", f"the block begins with {block[:40]!r}")
-    end = _HEADER_END.search(block, status_line.end() - 1)
+    end = _HEADER_END.search(block, status_line.end() - 1, _MAX_HEADER_BYTES)
+    if end is None and len(block) > _MAX_HEADER_BYTES:
+        raise BadHttp("http/bad_header", f"no end of the header in the first {_MAX_HEADER_BYTES} bytes")
     size = end.end() if end else len(block)
     return HttpResponse(int(status_line[1]), parse_headers(block[:size]), block[size:])
 
@@ -153,12 +160,15 @@ def _decompress(body: bytes, coding: str, most: int) -> bytes:
 
 def _gunzip(body: bytes, most: int) -> bytes:
     """Inflate gzip members until what follows is none; a last member may be cut short."""
-    pieces, size = [], 0
-    while size < most and body.startswith(b"\x1f\x8b"):
+    pieces, size, at = [], 0, 0
+    while size < most and body.startswith(b"\x1f\x8b", at):
         state = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        pieces.append(state.decompress(body, most - size))
-        size += len(pieces[-1])
-        body = state.unused_data
+        while at < len(body) and size < most and not state.eof:
+            part = body[at : at + _SLICE_BYTES]  # zlib copies what it leaves: of a slice, not of the whole rest
+            piece = state.decompress(part, most - size)
+            at += len(part) - len(state.unused_data or state.unconsumed_tail)
+            pieces.append(piece)
+            size += len(piece)
     return b"".join(pieces)
 
 

@@ -252,8 +252,7 @@ def _created(record: WarcRecord) -> str:
     date = record.headers.get("warc-date", "")
     try:
         time = datetime.fromisoformat(date)
-    except ValueError:
+        utc = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return ""
-    if date.endswith("Z"):
-        return date
-    return (time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)).isoformat()
+    return date if date.endswith("Z") else utc.isoformat()

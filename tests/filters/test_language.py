@@ -178,7 +178,7 @@ def test_impossible_settings_are_refused(model, values: dict[str, object]) -> No
 
 def test_an_installation_without_model_says_how_to_get_one(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="run `make setup`, or give the path"):
+    with pytest.raises(FileNotFoundError, match="run `make setup` in a clone, or give the path"):
         installed_model()
     model = tmp_path / INSTALLED_MODEL
     model.parent.mkdir(parents=True)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline.document import Document, MalformedRecord
 from pipeline.jsonlines import documents_from_jsonl, documents_to_jsonl, export_documents
+from pipeline.manifest import Manifest
 from pipeline.parquet import documents_to_parquet
+from pipeline.settings import SettingsError
 
 TEXT = st.text(max_size=40)
 METADATA = st.fixed_dictionaries(
@@ -170,6 +172,10 @@ def test_a_run_is_exported_file_by_file(tmp_path: Path) -> None:
         path = tmp_path / "run" / "documents" / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(documents_to_parquet(held))
+    with pytest.raises(SettingsError, match="no documents are finished"):
+        export_documents(str(tmp_path / "run"), str(tmp_path / "out"))
+    outputs = [{"path": f"documents/{name}.parquet"} for name in documents]
+    Manifest(str(tmp_path / "run")).record_stage("both.documents", {"outputs": outputs})
     written = export_documents(str(tmp_path / "run"), str(tmp_path / "out"))
     assert written == [str(tmp_path / "out" / f"{name}.jsonl.zst") for name in documents]
     assert [read(Path(path).read_bytes()) for path in written] == list(documents.values())

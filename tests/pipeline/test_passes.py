@@ -3,6 +3,7 @@
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ def test_all_files_of_a_group_take_the_same_range_in_the_same_pass(sizes, max_by
 @given(PLANS, st.integers(1, 3000))
 def test_no_pass_holds_more_than_the_bound(sizes, max_bytes: int) -> None:
     for pass_ in plan_passes(files_of(sizes), max_bytes):
-        assert sum(8 * slice_.file.keys / slice_.parts for slice_ in pass_) <= max_bytes
+        assert sum(Fraction(8 * slice_.file.keys, slice_.parts) for slice_ in pass_) <= max_bytes
 
 
 def test_groups_within_the_bound_share_passes_and_larger_ones_are_cut() -> None:

@@ -100,14 +100,16 @@ def test_a_worker_process_that_is_killed_ends_the_run_with_one_line(tmp_path: Pa
     assert command(*demo(output), folder=tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_an_interrupted_run_says_so_and_the_same_command_goes_on(workers: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("workers", "group"), [("1", False), ("2", False), ("2", True)])
+def test_an_interrupted_run_says_so_and_the_same_command_goes_on(workers: str, group: bool, tmp_path: Path) -> None:
     output = tmp_path / "run"
     program = [sys.executable, "-c", PROGRAM, *demo(output, "--workers", workers, "--set", "batch_bytes=65536")]
-    process = subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        program, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     while process.poll() is None and not list(output.glob("work/commoncrawl.fingerprints/commits/*.json")):
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
     assert stderr.splitlines()[-1] == "interrupted; the same command goes on from here"
@@ -227,6 +229,21 @@ def test_a_config_that_is_none_is_one_line_and_status_2(content: str, part: str,
         2,
         [f"error: {tmp_path / 'no.yaml'}: cannot read the config: No such file or directory"],
     )
+
+
+def test_a_folder_that_a_glob_could_not_tell_from_a_pattern_is_refused(tmp_path: Path) -> None:
+    result = command(*demo(tmp_path / "run[1]"), folder=tmp_path)
+    assert result.returncode == 2
+    assert error_lines(result) == [f"error: --output {tmp_path / 'run[1]'}: *, ? and [ are not allowed in its path"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dataflow_is_not_given_local_paths(tmp_path: Path) -> None:
+    result = command(*demo(tmp_path / "run"), "--runner=DataflowRunner", folder=tmp_path)
+    assert result.returncode == 2
+    expected = f"error: --runner=DataflowRunner: {tmp_path / 'run'} is a local path, which its workers cannot see"
+    assert error_lines(result) == [expected]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:

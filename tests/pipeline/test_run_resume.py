@@ -146,6 +146,39 @@ def test_a_lost_file_is_made_again_and_nothing_else(copy: Path, run_demo: RunDem
     assert {path: path.stat().st_mtime_ns for path in rest} == times
 
 
+def test_a_run_that_did_not_get_to_the_end_leaves_no_token_manifest_of_before(
+    copy: Path, run_demo: RunDemo, digests: Digests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = digests(copy, EVERYTHING)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.sources.commoncrawl.check_language", None)
+        with pytest.raises(RunFailed, match=r"commoncrawl\.documents: .*TypeError"):
+            run_demo(copy, "sources.commoncrawl.language.min_score=0.9")
+    assert not (copy / "tokens" / SOURCE / "manifest.json").exists()
+    run_demo(copy)
+    assert digests(copy, EVERYTHING) == first
+
+
+def test_an_input_that_shrinks_while_the_run_reads_it_stops_the_run(
+    run_demo: RunDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.sources import commoncrawl
+
+    data = Path(shutil.copytree(ROOT / "tests" / "corpus", tmp_path / "data"))
+    (shard,) = (data / SOURCE / "MINI-2019-30").glob("*00003.warc.wet.gz")
+    real = commoncrawl._duplicate_ids
+
+    def shrinking(*arguments: Any) -> Any:
+        shard.write_bytes(b"")
+        return real(*arguments)
+
+    monkeypatch.setattr(commoncrawl, "_duplicate_ids", shrinking)
+    with pytest.raises(
+        RunFailed, match=r"00003\.warc\.wet\.gz: \d+ pages when it was fingerprinted, 0 when read again"
+    ):
+        run_demo(tmp_path / "run", f"data={data}")
+
+
 def test_changed_input_is_read_again(run_demo: RunDemo, digests: Digests, tmp_path: Path) -> None:
     data = Path(shutil.copytree(ROOT / "tests" / "corpus", tmp_path / "data"))
     plain = (f"data={data}", "tokenizer=null", "tokens=null")
@@ -176,6 +209,8 @@ def test_a_stage_that_is_not_asked_for_must_be_up_to_date(run_demo: RunDemo, cop
 
     with pytest.raises(SettingsError, match=r"commoncrawl\.fingerprints is not up to date"):
         only(tmp_path / "new", f"{SOURCE}.documents")
+    only(tmp_path / "first", f"{SOURCE}.fingerprints", f"{SOURCE}.duplicate_ids")
+    assert list(logs(tmp_path / "first")) == [f"{SOURCE}.fingerprints", f"{SOURCE}.duplicate_ids"]
     before = logs(copy)
     only(copy, f"{SOURCE}.documents")
     assert ran(copy, before) == []
