@@ -27,13 +27,14 @@ def test_a_new_run_has_an_empty_manifest_and_writes_none_by_itself(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stage_that_is_forgotten_is_gone_from_the_file_too(tmp_path: Path) -> None:
+def test_a_stage_that_runs_again_is_forgotten_with_all_that_came_after_it(tmp_path: Path) -> None:
     manifest = Manifest(str(tmp_path))
-    manifest.record_stage("a", ENTRY)
-    manifest.record_stage("b", ENTRY)
-    manifest.forget_stage("a")
-    manifest.forget_stage("never there")
-    assert list(Manifest(str(tmp_path)).stages) == ["b"]
+    seal = {**ENTRY, "outputs": [{"path": "tokens/s/manifest.json"}, {"path": "tokens/s/s-0.bin"}]}
+    for name, entry in (("a", ENTRY), ("b", ENTRY), ("c", seal)):
+        manifest.record_stage(name, entry)
+    assert manifest.forget_from("never there") == []
+    assert manifest.forget_from("b") == ["tokens/s/manifest.json"]
+    assert list(Manifest(str(tmp_path)).stages) == ["a"]
 
 
 def test_entries_are_put_into_the_order_of_the_run_and_those_of_no_part_of_it_taken_away(tmp_path: Path) -> None:

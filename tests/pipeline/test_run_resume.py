@@ -115,10 +115,12 @@ def test_a_changed_threshold_runs_the_stages_it_touches_and_no_other(copy: Path,
     ]
 
 
-def test_a_threshold_that_changes_no_document_runs_one_stage(copy: Path, run_demo: RunDemo) -> None:
+def test_a_threshold_that_changes_no_document_runs_one_stage_and_vouches_for_the_tokens_anew(
+    copy: Path, run_demo: RunDemo
+) -> None:
     before = logs(copy)
     run_demo(copy, "sources.commoncrawl.language.min_score=0.42")
-    assert ran(copy, before) == [f"{SOURCE}.documents"]
+    assert ran(copy, before) == [f"{SOURCE}.documents", "token_manifests"]
 
 
 def test_another_keep_rule_hashes_nothing_again(copy: Path, run_demo: RunDemo) -> None:
