@@ -115,7 +115,7 @@ def test_a_changed_threshold_runs_the_stages_it_touches_and_no_other(copy: Path,
     ]
 
 
-def test_a_threshold_that_changes_no_document_runs_one_stage_and_vouches_for_the_tokens_anew(
+def test_a_threshold_that_changes_no_document_runs_one_stage_and_seals_the_tokens(
     copy: Path, run_demo: RunDemo
 ) -> None:
     before = logs(copy)
