@@ -41,7 +41,7 @@ class Peaks:
 
 def scale(inputs: Inputs) -> Iterator[Result]:
     """One worker and two, in turns, on the same files."""
-    files = inputs.wet(8)
+    files = inputs.wet(8 if inputs.quick else 16)
     turns = []
     for _ in range(_QUICK_RUNS if inputs.quick else RUNS):
         two, one = (_run(inputs, files, workers=workers).seconds for workers in (2, 1))
