@@ -26,10 +26,10 @@ from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, UnitWork
 from pipeline.writing import Outputs, WriteBatches
 from tokenizer.card import TokenizerCard, measure_fertility
 from tokenizer.encoding import Encoder, Ids
-from tokenizer.manifest import MANIFEST_NAME, ShardEntry, build_manifest, shard_name
+from tokenizer.manifest import MANIFEST_NAME, ShardEntry, shard_name
 from tokenizer.sampling import is_sampled, seeded_order
 from tokenizer.settings import TokenizerSettings, TokenShardSettings
-from tokenizer.shards import pack_shard
+from tokenizer.shards import pack_shard, source_manifest
 from tokenizer.training import train_tokenizer
 
 TOKENIZER = "tokenizer"
@@ -317,17 +317,7 @@ def write_manifests(folder: str, settings: TokenShardSettings, written: Mapping[
     outputs, shards = [], 0
     for source, result in written.items():
         entries = [shard_entry(commit) for commit in result.commits]
-        manifest = build_manifest(
-            source,
-            entries,
-            vocab_size=encoder.vocab_size,
-            tokenizer_sha256=encoder.sha256,
-            dtype=encoder.dtype,
-            bos_id=encoder.bos_id,
-            eos_id=encoder.eos_id,
-            bos=settings.bos,
-            eos=settings.eos,
-        )
+        manifest = source_manifest(source, entries, encoder, settings)
         content = manifest.to_json().encode()
         outputs.append(write_output(folder, f"tokens/{source}/{MANIFEST_NAME}", content, rows=len(entries)))
         shards += len(entries)

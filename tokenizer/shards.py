@@ -193,7 +193,23 @@ def write_shards(
         for file_name, content in packed.files(name):
             _write(os.path.join(folder, file_name), content)
         entries.append(packed.entry(name))
-    manifest = build_manifest(
+    manifest = source_manifest(source, entries, encoder, settings)
+    _write(os.path.join(folder, MANIFEST_NAME), manifest.to_json().encode())
+    return manifest
+
+
+def source_manifest(
+    source: str, entries: Sequence[ShardEntry], encoder: Encoder, settings: TokenShardSettings
+) -> Manifest:
+    """Make a source's manifest from its shards' entries and what they were written with.
+
+    Args:
+        source: The source's name.
+        entries: One entry a shard, in the order of their numbers.
+        encoder: What encoded the documents.
+        settings: How they were written.
+    """
+    return build_manifest(
         source,
         entries,
         vocab_size=encoder.vocab_size,
@@ -204,8 +220,6 @@ def write_shards(
         bos=settings.bos,
         eos=settings.eos,
     )
-    _write(os.path.join(folder, MANIFEST_NAME), manifest.to_json().encode())
-    return manifest
 
 
 def _concatenate(documents: Sequence[npt.NDArray[np.integer]], dtype: np.dtype[np.unsignedinteger]) -> Ids:
