@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -319,6 +319,3 @@ def _make_folder(folder: str) -> bool:
     except OSError as error:
         raise SettingsError(f"--output {folder}: cannot write there: {error.strerror}") from error
     return new
-
-
-Stages = Callable[[Run], Recipe]
