@@ -14,12 +14,13 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
 
 import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.line_dedup import Keep
 from pipeline.batch import Blame, batch_name
 from pipeline.commits import Commit, write_commit
 from pipeline.files import join, write_output
@@ -36,13 +37,25 @@ from pipeline.stage import Job, SpreadUnits
 #: Fingerprints of a bucket; sorting one takes some six times that.
 BUCKET_BYTES = 16 << 20
 
-_KEY_BYTES = 8
 _HASH_RANGE = 1 << 64
 
-#: ``(group, bucket)`` and ``(rank, shard, index, start of the range, part, parts, fingerprints)``
-Message = tuple[tuple[str, int], tuple[int, str, int, int, int, int, bytes]]
+#: ``(rank, shard, index, start of the range, part, parts, fingerprints, their order)``, sent to ``(group, bucket)``
+Sent = tuple[int, str, int, int, int, int, bytes, bytes]
+Message = tuple[tuple[str, int], Sent]
 #: ``(shard, index, part, parts)`` and ``(start of the range, fingerprints in it, bits)``
 Answer = tuple[tuple[str, int, int, int], tuple[int, int, bytes]]
+
+
+#: What is compared.
+Kind = Literal["lines", "ids", "pages"]
+
+
+class Copies(StrEnum):
+    """What becomes of copies: none stays, the first one stays, or those of the first rank (the newest dump) stay."""
+
+    NONE_STAYS = "none"
+    FIRST_STAYS = "first"
+    FIRST_RANK_STAYS = "first_rank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,7 @@ class KeyFile:
         group: Only fingerprints of one group meet.
         keys: How many fingerprints there are.
         rank: Comes before the shard's name in deciding which copy is the first.
+        key_bytes: What each takes in the shuffle: 8, and 8 more where an order of its own decides.
     """
 
     shard: str
@@ -62,6 +76,7 @@ class KeyFile:
     group: str
     keys: int
     rank: int = 0
+    key_bytes: int = 8
 
     @property
     def name(self) -> str:
@@ -71,7 +86,7 @@ class KeyFile:
     @property
     def size(self) -> int:
         """Bytes of the fingerprints."""
-        return self.keys * _KEY_BYTES
+        return self.keys * self.key_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +166,7 @@ class DuplicateWork:
         fingerprints: The stage that made the fingerprints.
         passes: What meets when, from :func:`plan_passes`.
         keys: What is compared.
-        keep: Which copy stays.
+        copies: Which copy stays.
     """
 
     run: str
@@ -159,7 +174,7 @@ class DuplicateWork:
     fingerprints: str
     passes: Sequence[Sequence[Slice]]
     keys: "Keys"
-    keep: Keep
+    copies: Copies
 
     @property
     def total_bytes(self) -> int:
@@ -188,7 +203,7 @@ class DuplicateWork:
         return (
             root
             | "Slices" >> SpreadUnits(slices)
-            | "FindDuplicates" >> FindDuplicates(self.run, self.fingerprints, self.keys, self.keep)
+            | "FindDuplicates" >> FindDuplicates(self.run, self.fingerprints, self.keys, self.copies)
             | "WriteMasks" >> WriteMasks(dataclasses.replace(self, passes=()))
         )
 
@@ -198,38 +213,52 @@ def _names(committed: Sequence[Commit]) -> set[str]:
 
 
 class Keys:
-    """What is compared: lines, or ids of documents. Knows where they stand in a batch's fingerprints.
+    """What is compared: lines, or ids or pages of documents. Knows where they stand in a batch's fingerprints.
 
     Args:
-        ids_stage: For lines: the stage that found repeated ids, whose documents' lines do not count.
+        kind: ``lines``, ``ids`` or ``pages``.
+        without: Stages that found copies of documents, which do not count any more.
     """
 
-    def __init__(self, kind: str, *, ids_stage: str | None = None) -> None:
+    def __init__(self, kind: Kind, *, without: Sequence[str] = ()) -> None:
         self.kind = kind
-        self._ids_stage = ids_stage
+        self._without = tuple(without)
 
     def of(self, found: Fingerprints, run: str, batch: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         """Give the fingerprints that take part, ascending, and the place of each in the mask."""
-        if self.kind == "ids":
-            order = np.argsort(found.ids, kind="stable")
-            return found.ids[order], order
-        if self._ids_stage is None or not len(found.ids):
-            return found.hashes, found.lines.astype(np.int64)
-        counted = ~read_mask(run, self._ids_stage, batch)[found.documents]
-        return found.hashes[counted], found.lines[counted].astype(np.int64)
+        counted = self._counted(found, run, batch)
+        if self.kind == "lines":
+            chosen = counted[found.documents]
+            return found.hashes[chosen], found.lines[chosen].astype(np.int64)
+        keys = found.ids if self.kind == "ids" else found.pages
+        order = np.argsort(keys, kind="stable")
+        order = order[counted[order]]
+        return keys[order], order
+
+    def order(self, found: Fingerprints, places: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Give what decides between copies at these places of the mask, before the files' order; (0,) if nothing."""
+        if not len(found.order):
+            return found.order
+        if self.kind != "lines":
+            return found.order[places]
+        return np.repeat(found.order, found.line_counts)[places]
 
     def size(self, found: Fingerprints) -> int:
         """Give the length of the mask."""
-        return len(found.ids) if self.kind == "ids" else int(found.line_counts.sum())
+        return int(found.line_counts.sum()) if self.kind == "lines" else len(found.ids)
 
     def always(self, found: Fingerprints, run: str, batch: str) -> NDArray[np.uint32]:
         """Give the places that are marked whatever the others hold: lines repeated inside their document."""
-        if self.kind == "ids":
+        if self.kind != "lines":
             return np.empty(0, np.uint32)
-        if self._ids_stage is None or not len(found.ids):
-            return found.repeats
         owners = np.searchsorted(np.cumsum(found.line_counts), found.repeats, side="right")
-        return found.repeats[~read_mask(run, self._ids_stage, batch)[owners]]
+        return found.repeats[self._counted(found, run, batch)[owners]]
+
+    def _counted(self, found: Fingerprints, run: str, batch: str) -> NDArray[np.bool_]:
+        counted = np.ones(len(found.ids), np.bool_)
+        for stage in self._without if len(found.ids) else ():
+            counted &= ~read_mask(run, stage, batch)
+        return counted
 
 
 class FindDuplicates(beam.PTransform):  # type: ignore[misc]
@@ -239,9 +268,9 @@ class FindDuplicates(beam.PTransform):  # type: ignore[misc]
     Only fingerprints cross the shuffle.
     """
 
-    def __init__(self, run: str, fingerprints: str, keys: Keys, keep: Keep) -> None:
+    def __init__(self, run: str, fingerprints: str, keys: Keys, copies: Copies) -> None:
         super().__init__()
-        self._run, self._fingerprints, self._keys, self._keep = run, fingerprints, keys, keep
+        self._run, self._fingerprints, self._keys, self._copies = run, fingerprints, keys, copies
 
     def expand(self, slices: beam.PCollection) -> beam.PCollection:
         """Apply."""
@@ -249,7 +278,7 @@ class FindDuplicates(beam.PTransform):  # type: ignore[misc]
             slices
             | "Send" >> beam.FlatMap(_send, self._run, self._fingerprints, self._keys).with_output_types(Message)
             | "Meet" >> beam.GroupByKey()
-            | "Decide" >> beam.FlatMap(_decide, self._keep).with_output_types(Answer)
+            | "Decide" >> beam.FlatMap(_decide, self._copies).with_output_types(Answer)
         )
 
 
@@ -257,7 +286,8 @@ def _send(slice_: Slice, run: str, fingerprints: str, keys: Keys) -> Iterator[Me
     file = slice_.file
     with Blame(file.name):
         found = read_fingerprints(join(run, *fingerprints_path(fingerprints, file.name).split("/")))
-        hashes, _ = keys.of(found, run, file.name)
+        hashes, places = keys.of(found, run, file.name)
+        order = keys.order(found, places)
         inner = np.array(slice_.edges()[1:-1], np.uint64)
         first, end = _range(hashes, slice_)
         borders = [first, *np.searchsorted(hashes, inner).tolist(), end]
@@ -265,7 +295,7 @@ def _send(slice_: Slice, run: str, fingerprints: str, keys: Keys) -> Iterator[Me
         if high > low or bucket == 0:
             content = hashes[low:high].astype("<u8").tobytes()
             place = file.rank, file.shard, file.index, low, slice_.part, slice_.parts
-            yield (file.group, bucket), (*place, content)
+            yield (file.group, bucket), (*place, content, order[low:high].astype("<u8").tobytes())
 
 
 def _range(hashes: NDArray[np.uint64], slice_: Slice) -> tuple[int, int]:
@@ -275,42 +305,57 @@ def _range(hashes: NDArray[np.uint64], slice_: Slice) -> tuple[int, int]:
     return first, end
 
 
-def _decide(
-    group: tuple[tuple[str, int], Iterable[tuple[int, str, int, int, int, int, bytes]]], keep: Keep
-) -> Iterator[Answer]:
+def _decide(group: tuple[tuple[str, int], Iterable[Sent]], copies: Copies) -> Iterator[Answer]:
     messages = sorted(group[1], key=lambda message: message[:4])
-    ranges = [np.frombuffer(message[-1], "<u8") for message in messages]
-    gone = mark_duplicates(np.concatenate(ranges), keep)
+    ranges = [np.frombuffer(message[6], "<u8") for message in messages]
+    order = np.concatenate([np.frombuffer(message[7], "<u8") for message in messages])
+    ranks = np.repeat([message[0] for message in messages], [len(range_) for range_ in ranges])
+    gone = mark_duplicates(np.concatenate(ranges), copies, order=order if len(order) else None, ranks=ranks)
     start = 0
-    for (_, shard, index, first, part, parts, _), hashes in zip(messages, ranges, strict=True):
+    for (_, shard, index, first, part, parts, *_), hashes in zip(messages, ranges, strict=True):
         bits = np.packbits(gone[start : start + len(hashes)]).tobytes()
         start += len(hashes)
         yield (shard, index, part, parts), (first, len(hashes), bits)
 
 
-def mark_duplicates(hashes: NDArray[np.uint64], keep: Keep) -> NDArray[np.bool_]:
+def mark_duplicates(
+    hashes: NDArray[np.uint64],
+    copies: Copies,
+    *,
+    order: NDArray[np.uint64] | None = None,
+    ranks: NDArray[np.int64] | None = None,
+) -> NDArray[np.bool_]:
     """Mark the fingerprints that go.
 
     Args:
         hashes: Fingerprints in the order that decides which copy is the first. Shape (fingerprints,).
-        keep: ``none``: all copies of a repeated one go; ``first``: all but the first.
+        copies: Which copies stay.
+        order: What decides before it: the smallest is the first. Shape (fingerprints,).
+        ranks: The rank of each, needed where those of the first rank stay. Shape (fingerprints,).
 
     Returns:
         Whether each goes. Shape (fingerprints,).
 
-    >>> mark_duplicates(np.array([7, 5, 7], np.uint64), Keep.NONE).tolist()
+    >>> mark_duplicates(np.array([7, 5, 7], np.uint64), Copies.NONE_STAYS).tolist()
     [True, False, True]
-    >>> mark_duplicates(np.array([7, 5, 7], np.uint64), Keep.FIRST).tolist()
+    >>> mark_duplicates(np.array([7, 5, 7], np.uint64), Copies.FIRST_STAYS).tolist()
+    [False, False, True]
+    >>> mark_duplicates(np.array([7, 5, 7], np.uint64), Copies.FIRST_STAYS, order=np.array([3, 2, 1])).tolist()
+    [True, False, False]
+    >>> mark_duplicates(np.array([7, 7, 7], np.uint64), Copies.FIRST_RANK_STAYS, ranks=np.array([0, 0, 1])).tolist()
     [False, False, True]
     """
-    order = np.argsort(hashes, kind="stable")
-    ascending = hashes[order]
+    ascending = np.argsort(hashes, kind="stable") if order is None else np.lexsort((order, hashes))
+    found = hashes[ascending]
     marked = np.zeros(len(hashes), np.bool_)
-    marked[1:] = ascending[1:] == ascending[:-1]
-    if keep is Keep.NONE:
+    marked[1:] = found[1:] == found[:-1]
+    if copies is Copies.FIRST_RANK_STAYS and ranks is not None:
+        first = np.maximum.accumulate(np.where(marked, 0, np.arange(len(found))))
+        marked = ranks[ascending] != ranks[ascending][first]
+    if copies is Copies.NONE_STAYS:
         marked[:-1] |= marked[1:].copy()
     gone = np.empty(len(hashes), np.bool_)
-    gone[order] = marked
+    gone[ascending] = marked
     return gone
 
 

@@ -88,8 +88,9 @@ def _execute(run: Run, shards: Sequence[Shard]) -> None:
 
 def stage_names(settings: RunSettings) -> list[str]:
     """Name the stages of a config, in order."""
-    sources = [commoncrawl.SOURCE] if settings.sources.commoncrawl is not None else []
-    own = [*commoncrawl.STAGES] if sources else []
+    crawl = settings.sources.commoncrawl
+    sources = [commoncrawl.SOURCE] if crawl is not None else []
+    own = commoncrawl.stages(crawl) if crawl is not None else []
     if settings.tokenizer is None:
         return own
     return [*own, *tokens.stages(sources)]

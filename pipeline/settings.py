@@ -7,6 +7,7 @@ every fault into one line that names the key, the value and what is allowed.
 import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 import yaml
@@ -38,12 +39,23 @@ class Dump(BaseModel):
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class PageDedup(StrEnum):
+    """Which pages of the same content, title and text, are left out before lines are compared."""
+
+    DUMPS = "dumps"
+    CORPUS = "corpus"
+    NONE = "none"
+
+
 class CommonCrawlSettings(BaseModel):
     """CommonCrawl, English, through the CCNet pipeline (Touvron et al. 2023, section 2.1).
 
     Attributes:
         dumps: The crawls to read; the paper's are five, of 2017 to 2020, unnamed.
         min_chars: Pages with fewer characters are left out before deduplication (CCNet's ``min_len``).
+        page_dedup: Which copies of a whole page are removed, before lines are compared. ``dumps``: those whose content
+            also stands in a newer dump, so that inside a dump line deduplication does what CCNet does; ``corpus``: all
+            but one, of the newest dump and there with the smallest (shard, record); ``none``.
         line_dedup: Which copies of a line are removed.
         language_model: How the language is identified.
         language: Which languages are kept.
@@ -53,6 +65,7 @@ class CommonCrawlSettings(BaseModel):
 
     dumps: Annotated[tuple[Dump, ...], Field(min_length=1)]
     min_chars: Annotated[int, Field(ge=0)] = 300
+    page_dedup: PageDedup = PageDedup.DUMPS
     line_dedup: LineDedupSettings = LineDedupSettings()
     language_model: LanguageModelSettings = LanguageModelSettings()
     language: LanguageLimits = LanguageLimits()

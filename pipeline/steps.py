@@ -14,6 +14,8 @@ from pipeline.batch import Batch, Blame
 from pipeline.document import Document, MetadataValue
 
 Scores = Mapping[str, MetadataValue]
+#: Gives the scores of a batch's documents.
+ScoreAll = Callable[[Sequence[Document]], Sequence[Scores]]
 
 
 class DropDocuments(beam.PTransform):  # type: ignore[misc]
@@ -77,11 +79,11 @@ class ScoreDocuments(beam.PTransform):  # type: ignore[misc]
 
     Args:
         step: Name of the step in the statistics.
-        load: Loads the model, once a worker, and gives a function from a batch's texts to their scores. The key
+        load: Loads the model, once a worker, and gives a function from a batch's documents to their scores. The key
             ``language`` sets the document's language, any other key a metadata field.
     """
 
-    def __init__(self, step: str, load: Callable[[], Callable[[Sequence[str]], Sequence[Scores]]]) -> None:
+    def __init__(self, step: str, load: Callable[[], ScoreAll]) -> None:
         super().__init__()
         self._step, self._load = step, load
 
@@ -91,9 +93,9 @@ class ScoreDocuments(beam.PTransform):  # type: ignore[misc]
 
 
 class _Score(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, step: str, load: Callable[[], Callable[[Sequence[str]], Sequence[Scores]]]) -> None:
+    def __init__(self, step: str, load: Callable[[], ScoreAll]) -> None:
         self._step, self._load = step, load
-        self._score: Callable[[Sequence[str]], Sequence[Scores]] | None = None
+        self._score: ScoreAll | None = None
 
     def setup(self) -> None:
         self._score = self._load()
@@ -114,7 +116,7 @@ class _Score(beam.DoFn):  # type: ignore[misc]
         score = self._score
         assert score is not None  # noqa: S101 - set by setup, which Beam calls first
         with _OneByOne(batch, blame, score):
-            return score([document.text for document in batch.documents])
+            return score(batch.documents)
         raise AssertionError  # the context above never swallows
 
 
@@ -122,7 +124,7 @@ class _Score(beam.DoFn):  # type: ignore[misc]
 class _OneByOne:
     batch: Batch
     blame: Blame
-    score: Callable[[Sequence[str]], Sequence[Scores]]
+    score: ScoreAll
 
     def __enter__(self) -> None: ...
 
@@ -130,5 +132,5 @@ class _OneByOne:
         if isinstance(error, Exception):
             for document in self.batch.documents:
                 self.blame.document = document.id
-                self.score([document.text])
+                self.score([document])
             self.blame.document = ""

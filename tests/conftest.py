@@ -13,6 +13,7 @@ from pipeline.launch import launch
 from pipeline.run import Run
 
 ROOT = Path(__file__).parent.parent
+WITHOUT_MODELS: tuple[str, ...] = ()
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "::", "0.0.0.0", ""}
 
 
@@ -54,14 +55,17 @@ def digests() -> Callable[..., dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def run_demo() -> Callable[..., Run]:
-    """Run the demo's config."""
+    """Run the demo's config, by default without models: what brute force can trace."""
 
-    def run(output: Path | str, *overrides: str, workers: int = 1, flags: Sequence[str] = ()) -> Run:
+    def run(
+        output: Path | str, *overrides: str, workers: int = 1, flags: Sequence[str] = (), whole: bool = False
+    ) -> Run:
+        traced = [] if whole else WITHOUT_MODELS
         return launch(
             str(ROOT / "configs" / "demo.yaml"),
             output=str(output),
             workers=workers,
-            overrides=[f"data={ROOT / 'tests' / 'corpus'}", *overrides],
+            overrides=[f"data={ROOT / 'tests' / 'corpus'}", *traced, *overrides],
             flags=flags,
             bytes_per_worker=1,
             console=Console(quiet=True),

@@ -1,51 +1,66 @@
 """CommonCrawl through the CCNet pipeline (Touvron et al. 2023, section 2.1; Wenzek et al. 2020).
 
 "This process deduplicates the data at the line level, performs language identification with a fastText linear
-classifier to remove non-English pages".
+classifier to remove non-English pages and filters low quality content with an n-gram language model. In addition, we
+trained a linear model to classify pages used as references in Wikipedia v.s. randomly sampled pages, and discarded
+pages not classified as references."
 
 Crawl files are read twice: once for fingerprints of their lines, once more, where they lie, to take the duplicates
 out. The stages, each with committed outputs:
 
-1. ``fingerprints``: read every record; leave out what is no page or too short; fingerprint lines and ids.
+1. ``fingerprints``: read every record; leave out what is no page or too short; fingerprint lines, ids and content.
 2. ``duplicate_ids``: find pages whose id stands in a newer dump, or earlier in the same.
-3. ``duplicate_lines``: find the lines that go.
-4. ``scored``: read again, take them out, identify the language.
-5. ``documents``: keep the wanted languages.
+3. ``duplicate_pages``: find pages whose content stands in a newer dump.
+4. ``duplicate_lines``: find the lines that go.
+5. ``scored``: read again, take all that out, identify the language.
+6. the scores of the n-gram model and the classifier (:mod:`pipeline.sources.perplexity`, ``.references``).
+7. ``documents``: keep the wanted languages, the wanted buckets of perplexity, and what looks like a reference.
 """
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 
 from filters.language import LanguageIdentifier, LanguageLimits, LanguageModelSettings, check_language, installed_model
 from filters.length import check_length
-from filters.line_dedup import Keep, LineDedupSettings, Scope
+from filters.line_dedup import LineDedupSettings, Scope
 from filters.verdict import Drop
 from pipeline.batch import Batch
 from pipeline.commits import Commit
 from pipeline.document import Document, Shard
-from pipeline.duplicates import DuplicateWork, KeyFile, Keys, plan_passes
+from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, Kind, plan_passes
 from pipeline.files import join, local_copy, open_read, read_bytes, write_bytes, write_json
-from pipeline.fingerprints import DropDuplicates, FingerprintLines
+from pipeline.fingerprints import DropDuplicates, DuplicateReason, FingerprintBatches
 from pipeline.inputs import fingerprint_inputs, list_shards
-from pipeline.parquet import read_documents
 from pipeline.reading import ReadBatches, batched
 from pipeline.run import Recipe, Run, RunFailed
-from pipeline.settings import CommonCrawlSettings, SettingsError
+from pipeline.settings import CommonCrawlSettings, PageDedup, SettingsError
+from pipeline.sources.outputs import common_settings, owned, read_committed, stage_outputs
 from pipeline.sources.pages import read_pages
 from pipeline.stage import BatchFile, Stage, StageResult, UnitWork, digest_json
-from pipeline.steps import DropDocuments, ScoreDocuments, Scores
-from pipeline.writing import Outputs, WriteBatches
+from pipeline.steps import DropDocuments, ScoreAll, ScoreDocuments
+from pipeline.writing import WriteBatches
 
 SOURCE = "commoncrawl"
 FINGERPRINTS = f"{SOURCE}.fingerprints"
 DUPLICATE_IDS = f"{SOURCE}.duplicate_ids"
+DUPLICATE_PAGES = f"{SOURCE}.duplicate_pages"
 DUPLICATE_LINES = f"{SOURCE}.duplicate_lines"
 SCORED = f"{SOURCE}.scored"
 DOCUMENTS = f"{SOURCE}.documents"
-STAGES = (FINGERPRINTS, DUPLICATE_IDS, DUPLICATE_LINES, SCORED, DOCUMENTS)
+
+#: Why copies go, by the stage that finds them.
+COPY_REASONS = {DUPLICATE_IDS: DuplicateReason.ID, DUPLICATE_PAGES: DuplicateReason.CONTENT}
+#: What becomes of pages of the same content.
+_PAGE_COPIES = {PageDedup.DUMPS: Copies.FIRST_RANK_STAYS, PageDedup.CORPUS: Copies.FIRST_STAYS}
+
+
+def stages(settings: CommonCrawlSettings) -> list[str]:
+    """Name the stages of :func:`recipe`, in order."""
+    pages = [DUPLICATE_PAGES] if settings.page_dedup in _PAGE_COPIES else []
+    return [FINGERPRINTS, DUPLICATE_IDS, *pages, DUPLICATE_LINES, SCORED, DOCUMENTS]
 
 
 def list_inputs(settings: CommonCrawlSettings, data: str) -> list[Shard]:
@@ -93,13 +108,10 @@ def recipe(run: Run, settings: CommonCrawlSettings, shards: Sequence[Shard]) -> 
     model = read_bytes(language_model(settings.language_model))
 
     fingerprinted = yield _fingerprints(run, settings, shards, inputs)
-    ids = yield _duplicate_ids(run, fingerprinted.digest, _id_files(fingerprinted.commits, shards))
-    line_files = _line_files(fingerprinted.commits, shards, settings.line_dedup)
-    lines = yield _duplicate_lines(
-        run, settings.line_dedup, {"fingerprints": fingerprinted.digest, "ids": ids.digest}, line_files
-    )
-    inputs |= {"ids": ids.digest, "lines": lines.digest}
-    scored = yield _scored(run, settings, shards, inputs, model)
+    copies = yield from _copies(run, settings, fingerprinted, shards)
+    lines = yield _duplicate_lines(run, settings.line_dedup, fingerprinted, shards, copies)
+    inputs |= {**{stage: result.digest for stage, result in copies.items()}, "lines": lines.digest}
+    scored = yield _scored(run, settings, shards, inputs, list(copies), model)
     _check_read_again(run, fingerprinted, scored)
     yield _documents(run, settings.language, scored.digest, scored.files(run.folder, f"work/{SCORED}/"))
 
@@ -125,40 +137,64 @@ def _fingerprints(run: Run, settings: CommonCrawlSettings, shards: Sequence[Shar
             units
             | "Read" >> ReadBatches(functools.partial(read_shard, batch_bytes=run.settings.batch_bytes))
             | "DropShort" >> DropDocuments("length", functools.partial(_check_length, min_chars=settings.min_chars))
-            | "Fingerprint" >> FingerprintLines(FINGERPRINTS)
-            | "Write" >> WriteBatches(_outputs(run, FINGERPRINTS, documents=None))
+            | "Fingerprint" >> FingerprintBatches(FINGERPRINTS)
+            | "Write" >> WriteBatches(stage_outputs(run, SOURCE, FINGERPRINTS))
         )
 
     return Stage(
         FINGERPRINTS,
-        settings={"min_chars": settings.min_chars, **_common(run)},
+        settings={"min_chars": settings.min_chars, **common_settings(run)},
         inputs=inputs,
         work=UnitWork(shards, build),
-        owns=_owned(FINGERPRINTS),
+        owns=owned(SOURCE, FINGERPRINTS),
         counts="records",
     )
 
 
-def _duplicate_ids(run: Run, fingerprints: str, files: Sequence[KeyFile]) -> Stage:
-    work = DuplicateWork(run.folder, DUPLICATE_IDS, FINGERPRINTS, plan_passes(files, None), Keys("ids"), Keep.FIRST)
-    return Stage(DUPLICATE_IDS, settings={}, inputs={"fingerprints": fingerprints}, work=work, counts="documents")
+def _copies(
+    run: Run, settings: CommonCrawlSettings, fingerprinted: StageResult, shards: Sequence[Shard]
+) -> Generator[Stage, StageResult, dict[str, StageResult]]:
+    """Find the pages that are copies: by id, then by content. Each stage leaves out what the ones before found."""
+    found: dict[str, StageResult] = {}
+    max_bytes = settings.line_dedup.max_shuffle_bytes
+    wanted: dict[str, tuple[Kind, Copies]] = {DUPLICATE_IDS: ("ids", Copies.FIRST_STAYS)}
+    if settings.page_dedup in _PAGE_COPIES:
+        wanted[DUPLICATE_PAGES] = ("pages", _PAGE_COPIES[settings.page_dedup])
+    for stage, (kind, copies) in wanted.items():
+        passes = plan_passes(_document_keys(fingerprinted.commits, shards), max_bytes)
+        work = DuplicateWork(run.folder, stage, FINGERPRINTS, passes, Keys(kind, without=list(found)), copies)
+        inputs = {"fingerprints": fingerprinted.digest, **{name: one.digest for name, one in found.items()}}
+        asked = {"copies": copies.value, "max_shuffle_bytes": max_bytes}
+        found[stage] = yield Stage(stage, asked, inputs, work, counts="documents")
+    return found
 
 
 def _duplicate_lines(
-    run: Run, settings: LineDedupSettings, inputs: Mapping[str, str], files: Sequence[KeyFile]
+    run: Run,
+    settings: LineDedupSettings,
+    fingerprinted: StageResult,
+    shards: Sequence[Shard],
+    copies: Mapping[str, StageResult],
 ) -> Stage:
-    passes = plan_passes(files, settings.max_shuffle_bytes)
-    keys = Keys("lines", ids_stage=DUPLICATE_IDS)
-    work = DuplicateWork(run.folder, DUPLICATE_LINES, FINGERPRINTS, passes, keys, settings.keep)
+    passes = plan_passes(_line_keys(fingerprinted.commits, shards, settings), settings.max_shuffle_bytes)
+    keys = Keys("lines", without=list(copies))
+    work = DuplicateWork(run.folder, DUPLICATE_LINES, FINGERPRINTS, passes, keys, Copies(settings.keep.value))
+    inputs = {"fingerprints": fingerprinted.digest, **{stage: result.digest for stage, result in copies.items()}}
     return Stage(DUPLICATE_LINES, settings.model_dump(mode="json"), inputs, work, counts="lines", may_keep_nothing=True)
 
 
 def _scored(
-    run: Run, settings: CommonCrawlSettings, shards: Sequence[Shard], inputs: Mapping[str, str], model: bytes
+    run: Run,
+    settings: CommonCrawlSettings,
+    shards: Sequence[Shard],
+    inputs: Mapping[str, str],
+    copies: Sequence[str],
+    model: bytes,
 ) -> Stage:
     path = join(run.folder, "models", "language", "lid.bin")
     read = functools.partial(read_shard_again, batch_bytes=run.settings.batch_bytes, min_chars=settings.min_chars)
     load = functools.partial(load_identifier, path, settings.language_model)
+    reasons = {stage: COPY_REASONS[stage] for stage in copies}
     sha256 = hashlib.sha256(model).hexdigest()
     asked = settings.language_model.model_dump(mode="json", exclude={"model"})
 
@@ -166,9 +202,9 @@ def _scored(
         return (
             units
             | "ReadAgain" >> ReadBatches(read)
-            | "DropDuplicates" >> DropDuplicates(run.folder, ids=DUPLICATE_IDS, lines=DUPLICATE_LINES)
+            | "DropDuplicates" >> DropDuplicates(run.folder, documents=reasons, lines=DUPLICATE_LINES)
             | "IdentifyLanguage" >> ScoreDocuments("language", load)
-            | "Write" >> WriteBatches(_outputs(run, SCORED, documents=f"work/{SCORED}"))
+            | "Write" >> WriteBatches(stage_outputs(run, SOURCE, SCORED, f"work/{SCORED}"))
         )
 
     def install() -> None:
@@ -178,10 +214,14 @@ def _scored(
 
     return Stage(
         SCORED,
-        settings={"language_model": {"sha256": sha256, **asked}, "min_chars": settings.min_chars, **_common(run)},
+        settings={
+            "language_model": {"sha256": sha256, **asked},
+            "min_chars": settings.min_chars,
+            **common_settings(run),
+        },
         inputs=inputs,
         work=UnitWork(shards, build),
-        owns=_owned(SCORED),
+        owns=owned(SOURCE, SCORED),
         prepare=install,
     )
 
@@ -190,14 +230,16 @@ def _documents(run: Run, limits: LanguageLimits, scored: str, files: Sequence[Ba
     def build(units: beam.PCollection) -> beam.PCollection:
         return (
             units
-            | "Read" >> ReadBatches(read_scored)
+            | "Read" >> ReadBatches(read_committed)
             | "KeepLanguages" >> DropDocuments("language", functools.partial(_check_language, limits=limits))
-            | "Write" >> WriteBatches(_outputs(run, DOCUMENTS, documents=f"documents/{SOURCE}"))
+            | "Write" >> WriteBatches(stage_outputs(run, SOURCE, DOCUMENTS, f"documents/{SOURCE}"))
         )
 
-    settings = {"language": limits.model_dump(mode="json"), **_common(run)}
+    settings = {"language": limits.model_dump(mode="json"), **common_settings(run)}
     work = UnitWork(files, build, single=True)
-    return Stage(DOCUMENTS, settings, {"scored": scored}, work, owns=(f"documents/{SOURCE}/part-*", *_owned(DOCUMENTS)))
+    return Stage(
+        DOCUMENTS, settings, {"scored": scored}, work, owns=(f"documents/{SOURCE}/part-*", *owned(SOURCE, DOCUMENTS))
+    )
 
 
 def read_shard(shard: Shard, *, batch_bytes: int) -> Iterator[Batch]:
@@ -214,16 +256,11 @@ def read_shard_again(shard: Shard, *, batch_bytes: int, min_chars: int) -> Itera
         yield batch
 
 
-def read_scored(file: BatchFile) -> Iterator[Batch]:
-    """Read a file of scored documents as the batch it was."""
-    documents = read_documents(file.path)
-    yield Batch(file.shard, file.index, read=len(documents), documents=documents, position=file.size, last=True)
-
-
-def load_identifier(path: str, settings: LanguageModelSettings) -> Callable[[Sequence[str]], Sequence[Scores]]:
+def load_identifier(path: str, settings: LanguageModelSettings) -> ScoreAll:
     """Load the language model on a worker."""
     with local_copy(path) as file:
-        return LanguageIdentifier(file, settings)
+        identify = LanguageIdentifier(file, settings)
+    return lambda pages: identify([page.text for page in pages])
 
 
 def _check_length(page: Document, *, min_chars: int) -> Drop | None:
@@ -235,18 +272,18 @@ def _check_language(page: Document, *, limits: LanguageLimits) -> Drop | None:
     return check_language(page.language, float(score or 0), limits)
 
 
-def _id_files(commits: Sequence[Commit], shards: Sequence[Shard]) -> list[KeyFile]:
-    """Let all ids meet; of two pages of one id the one of the newest dump, the greatest by name, comes first."""
+def _document_keys(commits: Sequence[Commit], shards: Sequence[Shard]) -> list[KeyFile]:
+    """Let all pages meet; of two copies that of the newest dump, the greatest by name, comes first."""
     dumps = {shard.name: shard.dump for shard in shards}
     newest_first = sorted(set(dumps.values()), reverse=True)
     return [
-        KeyFile(commit.shard, commit.index, "ids", commit.kept, newest_first.index(dumps[commit.shard]))
+        KeyFile(commit.shard, commit.index, "corpus", commit.kept, newest_first.index(dumps[commit.shard]))
         for commit in commits
         if commit.kept
     ]
 
 
-def _line_files(commits: Sequence[Commit], shards: Sequence[Shard], settings: LineDedupSettings) -> list[KeyFile]:
+def _line_keys(commits: Sequence[Commit], shards: Sequence[Shard], settings: LineDedupSettings) -> list[KeyFile]:
     groups = window_of_shards(shards, settings)
     return [
         KeyFile(commit.shard, commit.index, groups[commit.shard], commit.facts["lines"])
@@ -273,20 +310,3 @@ def window_of_shards(shards: Sequence[Shard], settings: LineDedupSettings) -> di
         for dump, names in dumps.items()
         for place, name in enumerate(sorted(names))
     }
-
-
-def _common(run: Run) -> dict[str, float]:
-    settings = run.settings
-    return {
-        "batch_bytes": settings.batch_bytes,
-        "dropped_text_fraction": settings.dropped_text_fraction,
-        "seed": settings.seed,
-    }
-
-
-def _outputs(run: Run, stage: str, *, documents: str | None) -> Outputs:
-    return Outputs(run.folder, stage, SOURCE, documents, run.settings.dropped_text_fraction, run.settings.seed)
-
-
-def _owned(stage: str) -> tuple[str, ...]:
-    return f"dropped/{SOURCE}/part-{stage}-*", f"errors/{SOURCE}/part-{stage}-*"

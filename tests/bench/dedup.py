@@ -122,7 +122,7 @@ def _recipe(run: Run, shards: Sequence[Shard]) -> Recipe:
             units
             | "ReadAgain" >> ReadBatches(read)
             | "DropDuplicates"
-            >> DropDuplicates(run.folder, ids=commoncrawl.DUPLICATE_IDS, lines=commoncrawl.DUPLICATE_LINES)
+            >> DropDuplicates(run.folder, documents=commoncrawl.COPY_REASONS, lines=commoncrawl.DUPLICATE_LINES)
             | "Count" >> WriteBatches(Outputs(run.folder, "counted", commoncrawl.SOURCE, None, 0.0))
         )
 

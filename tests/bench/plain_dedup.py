@@ -8,14 +8,22 @@ from contextlib import contextmanager
 from typing import Any
 
 from filters.length import check_length
-from filters.line_dedup import Keep
+from filters.line_dedup import LineDedupReason
 from pipeline.batch import Batch
 from pipeline.document import Shard
-from pipeline.duplicates import DuplicateWork, KeyFile, Keys, _decide, _send, _write_mask, plan_passes
+from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, _decide, _send, _write_mask, plan_passes
 from pipeline.files import write_output
-from pipeline.fingerprints import _drop_duplicates, _fingerprint_batch
+from pipeline.fingerprints import _drop_duplicates, _fingerprint_batch, fingerprint_documents, take_lines_out
 from pipeline.settings import RunSettings
-from pipeline.sources.commoncrawl import DUPLICATE_IDS, DUPLICATE_LINES, FINGERPRINTS, read_shard, read_shard_again
+from pipeline.sources.commoncrawl import (
+    COPY_REASONS,
+    DUPLICATE_IDS,
+    DUPLICATE_LINES,
+    DUPLICATE_PAGES,
+    FINGERPRINTS,
+    read_shard,
+    read_shard_again,
+)
 from tests.bench.inputs import DUMP
 
 MIN_CHARS = 300
@@ -53,8 +61,11 @@ class PlainDedup:
                 self._fingerprint(batch)
                 ids.append(KeyFile(shard.name, batch.index, "ids", len(batch.documents)))
                 lines.append(KeyFile(shard.name, batch.index, DUMP, batch.facts["lines"]))
-        self._find_duplicates(DUPLICATE_IDS, Keys("ids"), ids, Keep.FIRST)
-        self._find_duplicates(DUPLICATE_LINES, Keys("lines", ids_stage=DUPLICATE_IDS), lines, Keep.NONE)
+        self._find_duplicates(DUPLICATE_IDS, Keys("ids"), ids, Copies.FIRST_STAYS)
+        without_ids = Keys("pages", without=[DUPLICATE_IDS])
+        self._find_duplicates(DUPLICATE_PAGES, without_ids, ids, Copies.FIRST_RANK_STAYS)
+        without_copies = Keys("lines", without=[DUPLICATE_IDS, DUPLICATE_PAGES])
+        self._find_duplicates(DUPLICATE_LINES, without_copies, lines, Copies.NONE_STAYS)
         for shard in shards:
             for batch in self._read(read_shard_again(shard, batch_bytes=self._batch_bytes, min_chars=MIN_CHARS)):
                 self._take_lines_out(batch)
@@ -69,24 +80,26 @@ class PlainDedup:
 
     def _fingerprint(self, batch: Batch) -> None:
         batch.documents = [page for page in batch.documents if check_length(page.text, MIN_CHARS) is None]
-        _fingerprint_batch(batch, FINGERPRINTS)
+        _fingerprint_batch(batch, FINGERPRINTS, fingerprint_documents)
         add(self.clock, batch.seconds)
         with self._timed("write"):
             for path, (content, rows) in batch.files.items():
                 write_output(self._folder, path, content, rows=rows)
 
-    def _find_duplicates(self, stage: str, keys: Keys, files: Sequence[KeyFile], keep: Keep) -> None:
+    def _find_duplicates(self, stage: str, keys: Keys, files: Sequence[KeyFile], copies: Copies) -> None:
         passes = plan_passes(files, None)
-        work = DuplicateWork(self._folder, stage, FINGERPRINTS, passes, keys, keep)
+        work = DuplicateWork(self._folder, stage, FINGERPRINTS, passes, keys, copies)
         with self._timed("shuffle"):
             slices = itertools.chain.from_iterable(passes)
             sent = itertools.chain.from_iterable(_send(one, self._folder, FINGERPRINTS, keys) for one in slices)
-            answers = itertools.chain.from_iterable(_decide(group, keep) for group in _grouped(sent).items())
+            answers = itertools.chain.from_iterable(_decide(group, copies) for group in _grouped(sent).items())
             for batch in _grouped(answers).items():
                 _write_mask(batch, work)
 
     def _take_lines_out(self, batch: Batch) -> None:
-        done = _drop_duplicates(batch, self._folder, DUPLICATE_IDS, DUPLICATE_LINES)
+        done = _drop_duplicates(
+            batch, self._folder, COPY_REASONS, DUPLICATE_LINES, LineDedupReason.NO_LINE_LEFT, take_lines_out
+        )
         add(self.clock, done.seconds)
         for fact, count in done.facts.items():
             self.facts[fact] = self.facts.get(fact, 0) + count

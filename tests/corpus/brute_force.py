@@ -9,6 +9,7 @@ does not cut the page, and headers are read by name.
 import base64
 import gzip
 import hashlib
+import html
 import html.parser
 import os
 import re
@@ -36,7 +37,9 @@ class Record:
         url: WARC-Target-URI, or empty.
         cause: Why it is no page, or empty for a page.
         measured: The number that goes with ``cause``.
+        title: The page's title.
         lines: The page's lines without the title.
+        is_copy: Whether a page of a newer dump has the same title and lines.
         kept: What line deduplication leaves of them.
     """
 
@@ -46,7 +49,9 @@ class Record:
     url: str
     cause: str = ""
     measured: int | None = None
+    title: str = ""
     lines: list[str] = field(default_factory=list)
+    is_copy: bool = False
     kept: list[str] = field(default_factory=list)
 
 
@@ -103,7 +108,7 @@ def judge(record: Record, head: dict[str, str], block: bytes) -> None:
         record.lines = response_lines(record, block)
     else:
         try:
-            record.lines = [line.strip() for line in block.decode().removesuffix("\n").split("\n")][1:]
+            record.title, *record.lines = (line.strip() for line in block.decode().removesuffix("\n").split("\n"))
         except UnicodeDecodeError:
             record.cause = "wet/invalid_utf8"
     chars = len("\n".join(record.lines))
@@ -127,8 +132,11 @@ def response_lines(record: Record, block: bytes) -> list[str]:
     if fields.get("Content-Encoding") == "gzip":
         body = gzip.decompress(body)
     declared = re.search(rb"charset=([\w-]+)", body)
+    text = body.decode(declared[1].decode() if declared else "utf-8")
+    title = re.search("<title>(.*?)</title>", text, re.DOTALL)
+    record.title = html.unescape(title[1]).strip() if title else ""
     reader = BlockLines()
-    reader.feed(body.decode(declared[1].decode() if declared else "utf-8"))
+    reader.feed(text)
     return reader.end_line().lines
 
 
@@ -179,9 +187,19 @@ def normal_form(line: str) -> str:
     return "".join("0" if unicodedata.category(char) == "Nd" else char for char in lower).translate(_DELETED)
 
 
+def mark_copies(dumps: list[list[Record]]) -> None:
+    """Mark the pages that stand, title and lines, in a newer dump; the newest comes first."""
+    newer: set[tuple[str, ...]] = set()
+    for records in dumps:
+        pages = [record for record in records if not record.cause]
+        for page in pages:
+            page.is_copy = (page.title, *page.lines) in newer
+        newer.update((page.title, *page.lines) for page in pages)
+
+
 def deduplicate(records: list[Record]) -> Counter[str]:
     """Remove from the pages of one window each line that two of them have, and repetitions inside a page."""
-    pages = [record for record in records if not record.cause]
+    pages = [record for record in records if not record.cause and not record.is_copy]
     owners: dict[str, set[int]] = defaultdict(set)
     for index, page in enumerate(pages):
         for line in page.lines:
@@ -210,7 +228,8 @@ def totals(records: list[Record]) -> dict[str, Any]:
         "kinds": dict(sorted(Counter(record.kind for record in records).items())),
         "left_out_while_reading": dict(sorted(Counter(record.cause for record in records if record.cause).items())),
         "pages": len(pages),
-        "pages_without_line_left": sum(not page.kept for page in pages),
+        "copies_of_newer_pages": sum(page.is_copy for page in pages),
+        "pages_without_line_left": sum(not page.kept and not page.is_copy for page in pages),
         "lines": sum(len(page.lines) for page in pages),
         "lines_kept": sum(len(page.kept) for page in pages),
         "chars_kept": sum(len("\n".join(page.kept)) for page in pages),

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import fasttext
 import yaml
-from brute_force import Record, deduplicate, read_dump, totals
+from brute_force import Record, deduplicate, mark_copies, read_dump, totals
 from generate import FILES, FOLDER, read_planted
 
 DUMPS = ("MINI-2019-30", "MINI-2020-05")
@@ -26,9 +26,10 @@ _HEAD = """\
 # lines of the committed dumps that imports nothing of filters/ or pipeline/, and by lid.176.ftz for the languages; a
 # test holds it against the fates that planted/*.yaml give by hand.
 #
-# Settings: English only; pages of 300 characters or more; the window is a whole dump; no copy of a repeated line is
-# kept; language score rounded to 2 decimals, 0.5 or more, of the lines joined by nothing. text: the kept lines, joined
-# by LF; where long, its SHA-256 over UTF-8, characters and lines instead. id is null for a record that has none.
+# Settings: English only; pages of 300 characters or more; a page whose title and text stand in a newer dump goes; the
+# window is a whole dump; no copy of a repeated line is kept; language score rounded to 2 decimals, 0.5 or more, of the
+# lines joined by nothing. text: the kept lines, joined by LF; where long, its SHA-256 over UTF-8, characters and lines
+# instead. id is null for a record that has none.
 # totals: "pages" have passed the reading stage, "lines" are theirs without the title; the lines of HTML pages are one
 # for each block element. "documents" counts what is left after the language check.
 """
@@ -52,6 +53,8 @@ def fate(record: Record, model: LanguageModel) -> dict[str, Any]:
     if record.cause:
         outcome = "error" if record.cause in _ERRORS else "dropped"
         return _ending("fingerprints", outcome, record.cause, record.measured, _LIMITS.get(record.cause))
+    if record.is_copy:
+        return _ending("scored", "dropped", "duplicate/content", None, None)
     if not record.kept:
         return _ending("scored", "dropped", "line_dedup/no_line_left", 0, 1)
     code, score = language(model, record.kept)
@@ -94,6 +97,7 @@ def planted_fates(records: list[Record], model: LanguageModel) -> list[dict[str,
 def table(dumps: str, model: LanguageModel) -> dict[str, Any]:
     """Work out the whole of ``fates.yaml``."""
     by_dump = {dump: read_dump(dumps, dump) for dump in DUMPS}
+    mark_copies([by_dump[dump] for dump in sorted(by_dump, reverse=True)])
     counts: dict[str, Any] = {}
     for dump, records in by_dump.items():
         window = dict(deduplicate(records))

@@ -15,7 +15,7 @@ from pipeline import duplicates
 from pipeline.batch import StepFailed, batch_name
 from pipeline.commits import Commit, list_commits, read_commits
 from pipeline.document import Document
-from pipeline.duplicates import DuplicateWork, KeyFile, Keys, mark_duplicates, plan_passes
+from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, mark_duplicates, plan_passes
 from pipeline.files import write_bytes
 from pipeline.fingerprints import fingerprint_documents, fingerprints_path, mask_to_bytes, masks_path, read_mask
 from pipeline.runner import Engine
@@ -24,8 +24,8 @@ from pipeline.runner import Engine
 @given(st.lists(st.integers(0, 6) | st.sampled_from([2**64 - 1, 2**64 - 2]), max_size=30))
 def test_marks_are_those_of_a_dictionary(values: list[int]) -> None:
     hashes = np.array(values, np.uint64)
-    assert mark_duplicates(hashes, Keep.NONE).tolist() == [values.count(value) > 1 for value in values]
-    assert mark_duplicates(hashes, Keep.FIRST).tolist() == [
+    assert mark_duplicates(hashes, Copies.NONE_STAYS).tolist() == [values.count(value) > 1 for value in values]
+    assert mark_duplicates(hashes, Copies.FIRST_STAYS).tolist() == [
         value in values[:place] for place, value in enumerate(values)
     ]
 
@@ -96,7 +96,7 @@ def find(run: Path, work: DuplicateWork) -> list[Commit]:
 
 
 def lines_work(run: Path, files: Sequence[KeyFile], keep: Keep, max_bytes: int | None, stage: str = "dup"):
-    return DuplicateWork(str(run), stage, "fp", plan_passes(files, max_bytes), Keys("lines"), keep)
+    return DuplicateWork(str(run), stage, "fp", plan_passes(files, max_bytes), Keys("lines"), Copies(keep.value))
 
 
 LINE = st.sampled_from(["", "menu", "MENU", "home", *(f"body {letter}" for letter in "abcdefghij")])
@@ -206,7 +206,7 @@ def test_an_id_seen_twice_keeps_the_copy_that_comes_first(tmp_path: Path) -> Non
     ]
     fingerprinted(tmp_path, corpus)
     files = [KeyFile(held.shard, held.index, "ids", len(held.ids), held.rank) for held in corpus]
-    work = DuplicateWork(str(tmp_path), "ids", "fp", plan_passes(files, None), Keys("ids"), Keep.FIRST)
+    work = DuplicateWork(str(tmp_path), "ids", "fp", plan_passes(files, None), Keys("ids"), Copies.FIRST_STAYS)
     commits = find(tmp_path, work)
     assert {held.name: read_mask(str(tmp_path), "ids", held.name).tolist() for held in corpus} == {
         "old-00000": [False, True, True],
@@ -231,8 +231,8 @@ def test_lines_of_a_page_whose_id_was_seen_before_do_not_count(tmp_path: Path, k
     gone = {"a-00000": [False, False], "b-00000": [True, False]}
     for name, mask in gone.items():
         write_bytes(str(tmp_path / masks_path("ids", name, 0)), mask_to_bytes(np.array(mask), 1))
-    keys = Keys("lines", ids_stage="ids")
-    find(tmp_path, DuplicateWork(str(tmp_path), "dup", "fp", plan_passes(files, None), keys, keep))
+    keys = Keys("lines", without=["ids"])
+    find(tmp_path, DuplicateWork(str(tmp_path), "dup", "fp", plan_passes(files, None), keys, Copies(keep.value)))
     found = {held.name: read_mask(str(tmp_path), "dup", held.name).tolist() for held in corpus}
     assert found == expected_masks(corpus, keep, gone=[("b-00000", 0)])
     assert found["a-00000"][0] is False
@@ -242,8 +242,8 @@ def test_lines_of_a_page_whose_id_was_seen_before_do_not_count(tmp_path: Path, k
 def test_the_account_leaves_out_every_line_of_a_page_whose_id_was_seen_before(tmp_path: Path) -> None:
     files = fingerprinted(tmp_path, [Held("a", 0, "g", ("x\nz\nx", "y\ny\nw"))])
     write_bytes(str(tmp_path / masks_path("ids", "a-00000", 0)), mask_to_bytes(np.array([True, False]), 1))
-    keys = Keys("lines", ids_stage="ids")
-    work = DuplicateWork(str(tmp_path), "dup", "fp", plan_passes(files, None), keys, Keep.NONE)
+    keys = Keys("lines", without=["ids"])
+    work = DuplicateWork(str(tmp_path), "dup", "fp", plan_passes(files, None), keys, Copies.NONE_STAYS)
     (commit,) = find(tmp_path, work)
     assert (commit.read, commit.kept, commit.dropped) == (3, 2, {"lines/repeated": 1})
 

@@ -15,7 +15,8 @@ from pipeline.batch import Batch, StepFailed
 from pipeline.document import Document
 from pipeline.fingerprints import (
     DropDuplicates,
-    FingerprintLines,
+    DuplicateReason,
+    FingerprintBatches,
     Fingerprints,
     fingerprint_documents,
     fingerprints_path,
@@ -99,7 +100,7 @@ def test_a_batch_is_fingerprinted_and_its_documents_go_on_unchanged() -> None:
     held = documents("a\nb\na", "b")
     with Engine(1).pipeline(1, "") as root:
         batches = [Batch("s", 4, read=2, documents=held), Batch("t", 0, last=True)]
-        out = root | beam.Create(batches, reshuffle=False) | FingerprintLines("cc.fp")
+        out = root | beam.Create(batches, reshuffle=False) | FingerprintBatches("cc.fp")
         seen = out | beam.Map(lambda one: (one.name, one.documents, list(one.seconds), dict(one.facts), one.files))
         name, empty = "work/cc.fp/part-s-00004.npz", "work/cc.fp/part-t-00000.npz"
         expected = [
@@ -155,7 +156,11 @@ def drop(run: Path, batch: Batch) -> list[object]:
         target.write_text(repr([kept, rows, dict(one.facts), list(one.seconds)]))
 
     with Engine(1).pipeline(1, "") as root:
-        out = root | beam.Create([batch], reshuffle=False) | DropDuplicates(str(run), ids="ids", lines="lines")
+        out = (
+            root
+            | beam.Create([batch], reshuffle=False)
+            | DropDuplicates(str(run), documents={"ids": DuplicateReason.ID}, lines="lines")
+        )
         _ = out | beam.Map(note)
     return eval(target.read_text())
 
@@ -171,7 +176,7 @@ def test_marked_lines_go_and_documents_without_a_line_or_with_an_id_seen_before_
         ("cc/2", "duplicate/id", None, None, "copy\nof\nall"),
     ]
     assert facts == {"lines": 6, "lines_removed": 4}
-    assert seconds == ["line_dedup"]
+    assert seconds == ["dedup"]
 
 
 def test_a_batch_without_documents_needs_no_mask(tmp_path: Path) -> None:

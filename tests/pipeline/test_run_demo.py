@@ -98,6 +98,7 @@ def test_each_reason_is_counted_as_often_as_an_independent_counter_finds_it(demo
         expected.update(total["left_out_while_reading"])
         expected.update({key: count for key, count in total["documents"].items() if key != "kept"})
         expected["line_dedup/no_line_left"] += total["pages_without_line_left"]
+        expected["duplicate/content"] += total["copies_of_newer_pages"]
     found: Counter[str] = Counter()
     for stage in ("fingerprints", "scored", "documents"):
         summary = stats(demo, f"{SOURCE}.{stage}")
@@ -162,7 +163,8 @@ def test_the_manifest_names_every_output_with_its_checksum(demo: Path) -> None:
 
 def test_dropped_text_is_kept_beside_its_reason(dropped: list[dict[str, Any]]) -> None:
     for row in dropped:
-        assert (row["text"] is not None) == (row["reason"].split("/")[0] in {"length", "line_dedup", "language"})
+        had_text = row["reason"].split("/")[0] in {"length", "duplicate", "line_dedup", "language"}
+        assert (row["text"] is not None) == had_text
 
 
 def test_why_tells_the_fate_of_a_page_by_id_and_by_url(demo: Path) -> None:

@@ -168,13 +168,13 @@ def test_an_input_that_shrinks_while_the_run_reads_it_stops_the_run(
 
     data = Path(shutil.copytree(ROOT / "tests" / "corpus", tmp_path / "data"))
     (shard,) = (data / SOURCE / "MINI-2019-30").glob("*00003.warc.wet.gz")
-    real = commoncrawl._duplicate_ids
+    real = commoncrawl._copies
 
     def shrinking(*arguments: Any) -> Any:
         shard.write_bytes(b"")
         return real(*arguments)
 
-    monkeypatch.setattr(commoncrawl, "_duplicate_ids", shrinking)
+    monkeypatch.setattr(commoncrawl, "_copies", shrinking)
     with pytest.raises(
         RunFailed, match=r"00003\.warc\.wet\.gz: \d+ pages when it was fingerprinted, 0 when read again"
     ):

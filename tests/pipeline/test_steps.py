@@ -1,6 +1,6 @@
 """The generic steps on plain lists: every output, and the whole account of each batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -12,7 +12,7 @@ from filters.verdict import Drop
 from pipeline.batch import Batch, StepFailed
 from pipeline.document import Document
 from pipeline.runner import Engine
-from pipeline.steps import CleanDocuments, DropDocuments, ScoreDocuments, Scores
+from pipeline.steps import CleanDocuments, DropDocuments, ScoreAll, ScoreDocuments, Scores
 
 
 def batches() -> list[Batch]:
@@ -105,8 +105,8 @@ def test_a_clean_changes_each_text_and_drops_none() -> None:
     )
 
 
-def load_lengths() -> Callable[[Sequence[str]], Sequence[Scores]]:
-    return lambda texts: [{"language": f"l{len(text)}", "language_score": len(text) / 4} for text in texts]
+def load_lengths() -> ScoreAll:
+    return lambda found: [{"language": f"l{len(one.text)}", "language_score": len(one.text) / 4} for one in found]
 
 
 def test_a_score_fills_language_and_metadata_and_changes_nothing_else() -> None:
@@ -139,8 +139,8 @@ def test_a_score_fills_language_and_metadata_and_changes_nothing_else() -> None:
     )
 
 
-def keep_language() -> Callable[[Sequence[str]], Sequence[Scores]]:
-    return lambda texts: [{"original_chars": len(text)} for text in texts]
+def keep_language() -> ScoreAll:
+    return lambda found: [{"original_chars": len(one.text)} for one in found]
 
 
 def test_a_score_without_language_leaves_the_language_alone() -> None:
@@ -163,8 +163,8 @@ def choke_text(text: str) -> str:
     return text
 
 
-def load_choking() -> Callable[[Sequence[str]], Sequence[Scores]]:
-    return lambda texts: [{"title": choke_text(text)} for text in texts]
+def load_choking() -> ScoreAll:
+    return lambda found: [{"title": choke_text(one.text)} for one in found]
 
 
 @pytest.mark.parametrize(
@@ -176,11 +176,11 @@ def test_a_failure_names_its_batch_and_document(transform: beam.PTransform) -> N
     assert failure_of(transform) == "shard a-00000, document cc/1: ZeroDivisionError: a bug"
 
 
-def load_choking_on_many() -> Callable[[Sequence[str]], Sequence[Scores]]:
-    def score(texts: Sequence[str]) -> Sequence[Scores]:
-        if len(texts) > 1:
+def load_choking_on_many() -> ScoreAll:
+    def score(found: Sequence[Document]) -> Sequence[Scores]:
+        if len(found) > 1:
             raise ZeroDivisionError("more than one")
-        return [{} for _ in texts]
+        return [{} for _ in found]
 
     return score
 
@@ -190,8 +190,8 @@ def test_a_scorer_that_fails_on_the_batch_but_on_no_document_blames_no_document(
     assert found == "shard a-00000: ZeroDivisionError: more than one"
 
 
-def load_forgetful() -> Callable[[Sequence[str]], Sequence[Scores]]:
-    return lambda texts: [{} for _ in texts[1:]]
+def load_forgetful() -> ScoreAll:
+    return lambda found: [{} for _ in found[1:]]
 
 
 def test_a_scorer_that_answers_for_too_few_documents_stops_the_run() -> None:
