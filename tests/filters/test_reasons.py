@@ -15,6 +15,7 @@ FATES = "corpus/fates.yaml"
 
 #: Where each reason is exercised: in the table of fates, or by a test. A new reason fails here until its case exists.
 CASES = {
+    "duplicate/content": FATES,
     "duplicate/id": "pipeline/test_duplicates.py::test_an_id_seen_twice_keeps_the_copy_that_comes_first",
     "language/low_score": FATES,
     "language/not_wanted": FATES,
