@@ -1,0 +1,188 @@
+"""Decompressed bytes of a dump file in any state: bzip2 streams or gzip members one after the other, or plain bytes.
+
+The content tells the compression, never the file name. Wikimedia's *multistream* dumps are bzip2 streams of a hundred
+pages each; a reader that sees only the decompressed bytes loses all pages behind the first flipped bit. This one says
+where the fault is and goes on at the next stream. The decompressor is fed in slices so small that a fault takes with
+it no more than the one bzip2 block (900 kB of text at most) whose checksum is wrong; nothing of that block is handed
+out.
+"""
+
+import bz2
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+READ_BYTES = 1 << 18  # asked of the stream at once
+SLICE_BYTES = 256  # compressed, fed at once: gzip makes at most 264 kB of it
+BLOCK_BYTES = 4 << 20  # decompressed, taken at once: more than a bzip2 block of text, less than one of a bomb
+PIECE_BYTES = 1 << 18  # decompressed, handed on at once
+LOOKBACK_BYTES = 2 << 20  # kept behind the reading position, to look for a stream inside a damaged one
+PROBE_BYTES = 1 << 12  # compressed, enough to see whether a gzip member begins here
+MAGIC_BYTES = 10
+GZIP_WINDOW = 31  # zlib's code for "gzip, with its header and checksum"
+
+#: A bzip2 stream with a block, or without any; a gzip member whose reserved flags are zero.
+_BZ2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
+_GZIP = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some bytes of the dump.
+
+    Attributes:
+        data: The bytes, decompressed.
+        stream: Where the compressed stream they come from begins, in bytes of the file; 0 in an uncompressed file.
+    """
+
+    data: bytes
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A place where bytes are missing: what comes next does not follow what came before.
+
+    Attributes:
+        cause: ``"mediawiki/bad_bz2"``, ``"mediawiki/bad_gzip"``, or ``"mediawiki/truncated"`` where the file ends.
+        detail: One line for a person.
+        offset: Where the damaged stream begins, in bytes of the file.
+    """
+
+    cause: str
+    detail: str
+    offset: int
+
+
+class DumpBytes:
+    """Iterates over the decompressed bytes of a file, and the faults among them.
+
+    Memory stays below some 12 MiB. Work is linear in the file: a damaged stream is searched for another one inside it
+    only while all such searches together have not taken more bytes than the file has given so far.
+
+    Args:
+        stream: The file, from its first byte; read forward only.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._buffer = bytearray()
+        self._base = 0  # file offset of the first byte in the buffer
+        self._at = 0  # index in the buffer of the next byte to read
+        self._exhausted = False
+        self._searched_again = 0
+        self._fill(READ_BYTES)
+        is_bz2, is_gzip = re.match(rb"BZh[1-9]", self._buffer), _GZIP.match(self._buffer)
+        self._magic = _BZ2 if is_bz2 else _GZIP if is_gzip else None
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file consumed so far."""
+        return self._base + self._at
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the file begins as a compressed one does."""
+        return self._magic is not None
+
+    def __iter__(self) -> Iterator[Piece | Damage]:
+        while self._fill(MAGIC_BYTES) or self._at < len(self._buffer):
+            start = self.position
+            if self._magic is None:
+                yield Piece(bytes(memoryview(self._buffer)[self._at :]), 0)
+                self._at = len(self._buffer)
+            elif self._magic.match(self._buffer, self._at):
+                yield from self._decompress()
+            else:
+                self._seek_stream()
+                yield Damage(self._cause, f"{self.position - start} bytes that are no compressed stream", start)
+
+    @property
+    def _cause(self) -> str:
+        return "mediawiki/bad_bz2" if self._magic is _BZ2 else "mediawiki/bad_gzip"
+
+    def _fill(self, wanted: int) -> bool:
+        """Read until ``wanted`` bytes lie ahead; returns whether they do."""
+        while len(self._buffer) - self._at < wanted and not self._exhausted:
+            if self._at > LOOKBACK_BYTES:
+                self._base += self._at - LOOKBACK_BYTES
+                del self._buffer[: self._at - LOOKBACK_BYTES]
+                self._at = LOOKBACK_BYTES
+            data = self._stream.read(READ_BYTES)
+            self._buffer += data
+            self._exhausted = not data
+        return len(self._buffer) - self._at >= wanted
+
+    def _decompress(self) -> Iterator[Piece | Damage]:
+        """Decompress the stream at the reading position."""
+        start = self.position
+        state = bz2.BZ2Decompressor() if self._magic is _BZ2 else zlib.decompressobj(GZIP_WINDOW)
+        held: list[bytes] = []
+        size = 0
+        fault = None
+        try:
+            for part in self._parts(state):
+                held.append(part)
+                size += len(part)
+                if size >= PIECE_BYTES:
+                    yield Piece(b"".join(held), start)
+                    held, size = [], 0
+        except (OSError, zlib.error) as error:
+            fault = Damage(self._cause, f"{error} in the stream at byte {start}, before byte {self.position}", start)
+        if held:
+            yield Piece(b"".join(held), start)
+        if fault is None and not state.eof:
+            fault = Damage("mediawiki/truncated", f"the file ends inside the compressed stream at byte {start}", start)
+        if fault is not None:
+            self._resynchronise(start)
+            yield fault
+
+    def _parts(self, state: "bz2.BZ2Decompressor | zlib._Decompress") -> Iterator[bytes]:
+        while not state.eof and self._fill(1):
+            data = bytes(self._buffer[self._at : self._at + SLICE_BYTES])
+            self._at += len(data)
+            part = state.decompress(data, BLOCK_BYTES)
+            if part:
+                yield part
+            while isinstance(state, bz2.BZ2Decompressor) and not state.needs_input and not state.eof:
+                yield state.decompress(b"", BLOCK_BYTES)
+            self._at -= len(state.unused_data)
+
+    def _resynchronise(self, damaged: int) -> None:
+        """Go to the next stream after a fault in the one at ``damaged``.
+
+        Where a piece of the file is missing, the decompressor runs some way into the next stream before it notices,
+        so the search begins behind the start of the damaged one, as far as its bytes are still here.
+        """
+        back = self.position - max(damaged + 1, self._base)
+        if self._searched_again + back <= self.position + LOOKBACK_BYTES:
+            self._searched_again += back
+            self._at -= back
+        self._seek_stream()
+
+    def _seek_stream(self) -> None:
+        """Go to the next place where a compressed stream begins, or to the end."""
+        pattern = _BZ2 if self._magic is _BZ2 else _GZIP
+        while True:
+            enough = self._fill(PROBE_BYTES)
+            found = pattern.search(self._buffer, self._at)
+            if found is None:
+                self._at = max(self._at, len(self._buffer) - (MAGIC_BYTES - 1 if enough else 0))
+                if not enough:
+                    return
+                continue
+            self._at = found.start()
+            self._fill(PROBE_BYTES)
+            if self._magic is _BZ2 or self._opens_gzip():
+                return
+            self._at += 1
+
+    def _opens_gzip(self) -> bool:
+        """Whether a gzip member with content lies at the reading position: its four bytes of magic occur by chance."""
+        try:
+            probe = bytes(self._buffer[self._at : self._at + PROBE_BYTES])
+            return bool(zlib.decompressobj(GZIP_WINDOW).decompress(probe, 1 << 10))
+        except zlib.error:
+            return False
