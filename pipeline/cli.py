@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from pipeline import cli_fetch
+from pipeline.cli_list_references import list_references
+from pipeline.cli_ngram import train_ngram_lm
+from pipeline.cli_reference import train_reference_classifier
 from pipeline.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -150,6 +154,12 @@ def export(
     _require_run(folder)
     written = export_documents(folder, output)
     print(f"written: {len(written)} files below {output}")  # noqa: T201
+
+
+app.command()(train_ngram_lm)
+app.command()(train_reference_classifier)
+app.command("list-references")(list_references)
+app.add_typer(cli_fetch.app)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,11 @@ METADATA = pa.struct(
         ("original_chars", pa.int64()),
         ("original_lines", pa.int64()),
         ("language_score", pa.float64()),
+        ("perplexity", pa.float64()),
+        ("bucket", pa.string()),
+        ("reference_score", pa.float64()),
+        ("cited", pa.bool_()),
+        ("split", pa.string()),
     ]
 )
 

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -88,7 +89,8 @@ def local_copy(path: str) -> Iterator[str]:
         yield path
         return
     with tempfile.NamedTemporaryFile(suffix=os.path.splitext(path)[1]) as copy:
-        copy.write(read_bytes(path))
+        with open_read(path) as stream:
+            shutil.copyfileobj(stream, copy, _PIECE_BYTES)
         copy.flush()
         yield copy.name
 

@@ -159,8 +159,12 @@ def _fingerprint(shard: Shard, known: InputFile | None) -> InputFile:
     modified = float(FileSystems.last_updated(shard.path))
     if known is not None and (known.bytes, known.modified, known.name) == (shard.size, modified, shard.name):
         return known
-    checksum = f"sha256:{_sha256(shard.path)}" if is_local(shard.path) else str(FileSystems.checksum(shard.path))
-    return InputFile(shard.name, shard.path, shard.size, modified, checksum)
+    return InputFile(shard.name, shard.path, shard.size, modified, checksum(shard.path))
+
+
+def checksum(path: str) -> str:
+    """Give what tells a file's content from another: SHA-256, or an object store's own checksum."""
+    return f"sha256:{_sha256(path)}" if is_local(path) else str(FileSystems.checksum(path))
 
 
 def _sha256(path: str) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import StandardOptions
@@ -16,7 +17,9 @@ from pipeline.funnel import print_funnel, write_report
 from pipeline.run import Run, StagesDone, locked
 from pipeline.runner import BYTES_PER_WORKER, Engine, beam_options, default_workers
 from pipeline.settings import RunSettings, SettingsError, load_settings
-from pipeline.sources import commoncrawl
+from pipeline.sources import c4, commoncrawl
+from pipeline.sources.crawl_documents import DOCUMENTS
+from pipeline.stage import StageResult
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -60,26 +63,50 @@ def launch(
     check_folder(settings.data, "data")
     folder = absolute(output or f"runs/{settings.name}")
     settings = settings.model_copy(update={"data": absolute(settings.data)})
-    crawl = settings.sources.commoncrawl
-    shards = commoncrawl.list_inputs(crawl, settings.data) if crawl is not None else []
-    _check_reach(flags, folder, shards)
+    inputs = _list_inputs(settings)
+    _check_reach(flags, folder, inputs.files())
     with locked(folder):
         engine = Engine(workers or default_workers(), tuple(flags), bytes_per_worker)
         run = Run(folder, settings, engine, console, only, accept_code_change)
         run.write_config()
         with contextlib.suppress(StagesDone):
-            _execute(run, shards)
+            _execute(run, inputs)
         print_funnel(folder, Console())
         console.print(f"written: {write_report(folder)}", highlight=False, soft_wrap=True)
     return run
 
 
-def _execute(run: Run, shards: Sequence[Shard]) -> None:
-    documents = {}
-    crawl = run.settings.sources.commoncrawl
-    if crawl is not None:
-        run.execute(commoncrawl.recipe(run, crawl, shards))
-        documents[commoncrawl.SOURCE] = run.results[commoncrawl.DOCUMENTS]
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What the sources of a run read."""
+
+    c4: Sequence[Shard]
+    commoncrawl: commoncrawl.CrawlInputs | None
+
+    def files(self) -> list[str]:
+        """List the paths that workers must be able to open."""
+        crawl = self.commoncrawl
+        shards = [*self.c4, *(() if crawl is None else (*crawl.shards, *crawl.wikipedia))]
+        return [*(shard.path for shard in shards), *(() if crawl is None else crawl.models)]
+
+
+def _list_inputs(settings: RunSettings) -> _Inputs:
+    sources = settings.sources
+    return _Inputs(
+        c4.list_inputs(sources.c4, settings.data) if sources.c4 is not None else [],
+        commoncrawl.list_inputs(sources.commoncrawl, settings.data) if sources.commoncrawl is not None else None,
+    )
+
+
+def _execute(run: Run, inputs: _Inputs) -> None:
+    documents: dict[str, StageResult] = {}
+    sources = run.settings.sources
+    if sources.c4 is not None:
+        run.execute(c4.recipe(run, sources.c4, inputs.c4))
+        documents[c4.SOURCE] = run.results[c4.DOCUMENTS]
+    if sources.commoncrawl is not None and inputs.commoncrawl is not None:
+        run.execute(commoncrawl.recipe(run, sources.commoncrawl, inputs.commoncrawl, documents))
+        documents[commoncrawl.SOURCE] = run.results[DOCUMENTS]
     run.execute(tokens.recipe(run, documents))
     for name in run.manifest.order_stages(list(run.results)):
         text = f"{name}: no part of this config; what it wrote stays, out of the manifest"
@@ -88,9 +115,13 @@ def _execute(run: Run, shards: Sequence[Shard]) -> None:
 
 def stage_names(settings: RunSettings) -> list[str]:
     """Name the stages of a config, in order."""
-    crawl = settings.sources.commoncrawl
-    sources = [commoncrawl.SOURCE] if crawl is not None else []
-    own = commoncrawl.stages(crawl) if crawl is not None else []
+    crawl, published = settings.sources.commoncrawl, settings.sources.c4
+    own: list[str] = []
+    sources: list[str] = []
+    if published is not None:
+        own, sources = c4.stages(published), [c4.SOURCE]
+    if crawl is not None:
+        own, sources = [*own, *commoncrawl.stages(crawl)], [*sources, commoncrawl.SOURCE]
     if settings.tokenizer is None:
         return own
     return [*own, *tokens.stages(sources)]
@@ -111,10 +142,10 @@ def absolute(path: str) -> str:
     return os.path.abspath(path) if is_local(path) else path
 
 
-def _check_reach(flags: Sequence[str], folder: str, shards: Sequence[Shard]) -> None:
+def _check_reach(flags: Sequence[str], folder: str, files: Sequence[str]) -> None:
     """Refuse local paths on Dataflow, whose workers have disks of their own."""
     runner = beam_options(flags).view_as(StandardOptions).runner or ""
-    local = [path for path in (folder, *(shard.path for shard in shards)) if is_local(path)]
+    local = [path for path in (folder, *files) if is_local(path)]
     if runner.rsplit(".", 1)[-1] == "DataflowRunner" and local:
         raise SettingsError(f"--runner={runner}: {local[0]} is a local path, which its workers cannot see")
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from pipeline.commits import Commit, list_commits, read_commits
 from pipeline.files import is_local
-from pipeline.stage import Stage
+from pipeline.stage import LauncherWork, Stage
 
 _LOCAL_SECONDS = 0.5
 _REMOTE_SECONDS = 15.0
@@ -87,14 +87,17 @@ class StageProgress:
         done = self._stage.work.done_bytes(self._commits)
         seconds = time.monotonic() - self._start
         text = self.describe(done, seconds)
+        eta = "" if isinstance(self._stage.work, LauncherWork) else f", {self._eta(done, seconds)}"
         if self._task is not None:
             self._bar.update(self._task, completed=done, done=text)
         elif time.monotonic() - self._line >= _LINE_SECONDS:
             self._line = time.monotonic()
-            self._console.print(f"{self._stage.name}: {text}, {self._eta(done, seconds)}", highlight=False)
+            self._console.print(f"{self._stage.name}: {text}{eta}", highlight=False)
 
     def describe(self, done: int, seconds: float) -> str:
-        """Say how far the stage is."""
+        """Say how far the stage is; of work that the launching process does in one go, how long it has taken."""
+        if isinstance(self._stage.work, LauncherWork):
+            return f"{self._stage.work.label}, {seconds:.0f} s so far"
         shards = sum(commit.last for commit in self._commits)
         speed = (done - self._before) / 1e6 / max(seconds, 1e-9)
         return f"{shards} shards, {self._documents / max(seconds, 1e-9):,.0f} documents/s, {speed:,.1f} MB/s"

@@ -7,15 +7,14 @@ every fault into one line that names the key, the value and what is allowed.
 import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from filters.language import LanguageLimits, LanguageModelSettings
-from filters.line_dedup import LineDedupSettings
+from pipeline.c4_settings import C4Settings
+from pipeline.crawl_settings import CommonCrawlSettings
 from tokenizer.settings import TokenizerSettings, TokenShardSettings
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -25,65 +24,20 @@ class SettingsError(Exception):
     """A wrong setting, config or input: one line, exit status 2, nothing written."""
 
 
-class Dump(BaseModel):
-    """One dump of a source.
-
-    Attributes:
-        id: Its name, e.g. ``CC-MAIN-2019-30``; of two dumps the greater name is the newer.
-        paths: Globs, folders, files, or lists of paths (``*.paths.gz``), relative to ``data``.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class PageDedup(StrEnum):
-    """Which pages of the same content, title and text, are left out before lines are compared."""
-
-    DUMPS = "dumps"
-    CORPUS = "corpus"
-    NONE = "none"
-
-
-class CommonCrawlSettings(BaseModel):
-    """CommonCrawl, English, through the CCNet pipeline (Touvron et al. 2023, section 2.1).
-
-    Attributes:
-        dumps: The crawls to read; the paper's are five, of 2017 to 2020, unnamed.
-        min_chars: Pages with fewer characters are left out before deduplication (CCNet's ``min_len``).
-        page_dedup: Which copies of a whole page are removed, before lines are compared. ``dumps``: those whose content
-            also stands in a newer dump, so that inside a dump line deduplication does what CCNet does; ``corpus``: all
-            but one, of the newest dump and there with the smallest (shard, record); ``none``.
-        line_dedup: Which copies of a line are removed.
-        language_model: How the language is identified.
-        language: Which languages are kept.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    dumps: Annotated[tuple[Dump, ...], Field(min_length=1)]
-    min_chars: Annotated[int, Field(ge=0)] = 300
-    page_dedup: PageDedup = PageDedup.DUMPS
-    line_dedup: LineDedupSettings = LineDedupSettings()
-    language_model: LanguageModelSettings = LanguageModelSettings()
-    language: LanguageLimits = LanguageLimits()
-
-    @model_validator(mode="after")
-    def _dumps_differ(self) -> "CommonCrawlSettings":
-        names = [dump.id for dump in self.dumps]
-        if len(set(names)) < len(names):
-            raise ValueError(f"dumps must have different ids, not {names}")
-        return self
-
-
 class Sources(BaseModel):
     """The sources of a run; one that is absent is not read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    c4: C4Settings | None = None
     commoncrawl: CommonCrawlSettings | None = None
+
+    @model_validator(mode="after")
+    def _training_source_is_read(self) -> "Sources":
+        perplexity = self.commoncrawl.perplexity if self.commoncrawl is not None else None
+        if perplexity is not None and perplexity.models is None and not getattr(self, perplexity.train_on):
+            raise ValueError(f"commoncrawl.perplexity.train_on: the run does not read {perplexity.train_on}")
+        return self
 
 
 class RunSettings(BaseModel):
@@ -137,6 +91,18 @@ def load_settings(model: type[ModelT], path: str, overrides: Sequence[str] = ())
     for override in overrides:
         _override(values, override)
     return parse_settings(model, values, origin=path)
+
+
+def settings_of(model: type[ModelT], overrides: Sequence[str]) -> ModelT:
+    """Make settings of ``key=value`` alone, the rest at their defaults.
+
+    Raises:
+        SettingsError: A key, type or value is wrong.
+    """
+    values: dict[str, Any] = {}
+    for override in overrides:
+        _override(values, override)
+    return parse_settings(model, values, origin="--set")
 
 
 def parse_settings(model: type[ModelT], values: Mapping[str, Any], *, origin: str) -> ModelT:

@@ -8,10 +8,10 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import apache_beam as beam
 
@@ -22,7 +22,18 @@ from pipeline.batch import batch_name
 from pipeline.commits import Commit
 from pipeline.files import WrittenFile, join
 
-_LIBRARIES = ("apache-beam", "fasttext-numpy2", "numpy", "pyarrow", "resiliparse", "sentencepiece", "xxhash")
+_LIBRARIES = (
+    "apache-beam",
+    "fasttext-numpy2",
+    "kenlm",
+    "langdetect",
+    "numpy",
+    "nupunkt",
+    "pyarrow",
+    "resiliparse",
+    "sentencepiece",
+    "xxhash",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +241,11 @@ class LauncherWork:
     def done_bytes(self, committed: Sequence[Commit]) -> int:
         """Count all or nothing."""
         return self.total_bytes if committed else 0
+
+
+T = TypeVar("T")
+#: Yields stages in order, is handed each one's result, and gives what they found.
+Steps = Generator[Stage, "StageResult", T]
 
 
 def digest_json(value: Any) -> str:

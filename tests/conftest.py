@@ -13,7 +13,11 @@ from pipeline.launch import launch
 from pipeline.run import Run
 
 ROOT = Path(__file__).parent.parent
-WITHOUT_MODELS: tuple[str, ...] = ()
+WITHOUT_MODELS = (
+    "sources.c4=null",
+    "sources.commoncrawl.perplexity=null",
+    "sources.commoncrawl.reference=null",
+)
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "::", "0.0.0.0", ""}
 
 
@@ -72,6 +76,14 @@ def run_demo() -> Callable[..., Run]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def whole_demo(tmp_path_factory: pytest.TempPathFactory, run_demo: Callable[..., Run]) -> Path:
+    """A finished run of the whole demo, all models trained, with two workers. Not to be written to."""
+    output = tmp_path_factory.mktemp("runs") / "whole"
+    run_demo(output, workers=2, whole=True)
+    return output
 
 
 @pytest.fixture(scope="session")

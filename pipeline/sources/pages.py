@@ -7,9 +7,13 @@ numbers mean the same to every reader; ``str.splitlines`` would also cut at U+20
 
 From HTML the whole page's text is taken with Resiliparse (Bevendorff et al., 2018), navigation included as in WET
 files, the title from ``<title>``.
+
+C4 knows no title: to it, all that a WET block holds is text (:data:`C4_FORM`). A page of a WARC file gets its title as
+the first line then, where Common Crawl's own extraction has it.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
@@ -29,7 +33,6 @@ from pipeline.sources.http_response import (
 )
 from pipeline.sources.warc import MAX_RECORD_BYTES, WarcRecord, read_warc
 
-SOURCE = "commoncrawl"
 HTTP_OK = 200
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 UNKNOWN_TYPES = frozenset({"", "unknown/unknown", "application/unknown", "*/*"})
@@ -68,11 +71,36 @@ class PageLimits(BaseModel):
 
 DEFAULT_LIMITS = PageLimits()
 
+
+@dataclass(frozen=True, slots=True)
+class PageForm:
+    """What pages become.
+
+    Attributes:
+        source: The documents' source.
+        namespace: What their ids begin with.
+        title_apart: Whether the title is metadata, and a page of no other text is dropped; else it is the first line of
+            the text, which may be empty.
+    """
+
+    source: str
+    namespace: str
+    title_apart: bool
+
+
+CCNET_FORM = PageForm("commoncrawl", "cc", title_apart=True)
+C4_FORM = PageForm("c4", "c4", title_apart=False)
+
 Item = Document | Dropped | MalformedRecord
 
 
 def read_pages(
-    stream: BinaryIO, *, name: str = "", dump: str = "", limits: PageLimits = DEFAULT_LIMITS
+    stream: BinaryIO,
+    *,
+    name: str = "",
+    dump: str = "",
+    limits: PageLimits = DEFAULT_LIMITS,
+    form: PageForm = CCNET_FORM,
 ) -> Iterator[tuple[Item, int]]:
     """Read a WARC or WET file.
 
@@ -81,33 +109,37 @@ def read_pages(
         name: Its name; WAT files are told by it.
         dump: The dump it belongs to, for the documents' metadata.
         limits: What one record may cost.
+        form: What pages become.
 
     Yields:
         Every record, once, in file order, as document, dropped or malformed; and the bytes of the file read so far.
     """
     reader = read_warc(stream, name=name, max_record_bytes=limits.max_record_bytes)
     for item in reader:
-        page = parse_page(item, dump=dump, limits=limits) if isinstance(item, WarcRecord) else item
+        page = parse_page(item, dump=dump, limits=limits, form=form) if isinstance(item, WarcRecord) else item
         yield page, reader.position
 
 
-def parse_page(record: WarcRecord, *, dump: str = "", limits: PageLimits = DEFAULT_LIMITS) -> Item:
+def parse_page(
+    record: WarcRecord, *, dump: str = "", limits: PageLimits = DEFAULT_LIMITS, form: PageForm = CCNET_FORM
+) -> Item:
     """Make a document of a ``conversion`` record (WET) or of a ``response`` record that holds HTML.
 
     Args:
         record: The record.
         dump: The dump it belongs to, for the document's metadata.
         limits: What it may cost.
+        form: What it becomes.
 
     Returns:
         The document; or why it is none, under the id that it would have; or what is wrong with the record.
     """
     try:
         if record.type == "conversion":
-            return _parse_conversion(record, dump)
+            return _parse_conversion(record, dump, form)
         if record.type == "response":
-            return _parse_html_response(record, dump, limits)
-        return _drop(record, _REASONS.get(record.type, PageReason.OTHER_TYPE))
+            return _parse_html_response(record, dump, limits, form)
+        return _drop(record, form, _REASONS.get(record.type, PageReason.OTHER_TYPE))
     except MalformedRecord as error:
         return error
 
@@ -180,65 +212,71 @@ def html_text(html: str) -> tuple[str, str]:
     return tree.title or "", "\n".join(map(str.strip, text.split("\n"))).strip("\n")
 
 
-def _parse_conversion(record: WarcRecord, dump: str) -> Item:
+def _parse_conversion(record: WarcRecord, dump: str, form: PageForm) -> Item:
     try:
         block = record.block.decode()
     except UnicodeDecodeError as error:
         raise _malformed(record, "wet/invalid_utf8", str(error)) from error
     title, *lines = wet_lines(block) or [""]
-    return _document(record, title, "\n".join(lines), dump, digest="warc-block-digest")
+    return _document(record, form, title, "\n".join(lines), dump, digest="warc-block-digest")
 
 
-def _parse_html_response(record: WarcRecord, dump: str, limits: PageLimits) -> Item:
+def _parse_html_response(record: WarcRecord, dump: str, limits: PageLimits, form: PageForm) -> Item:
     if not record.headers.get("content-type", "application/http").lower().startswith("application/http"):
-        return _drop(record, PageReason.NOT_HTML)  # an answer of the name service, say
+        return _drop(record, form, PageReason.NOT_HTML)  # an answer of the name service, say
     try:
         response = parse_response(record.block)
         if response.status != HTTP_OK:
-            return _drop(record, PageReason.HTTP_STATUS, response.status, HTTP_OK)
+            return _drop(record, form, PageReason.HTTP_STATUS, response.status, HTTP_OK)
         if response.mime_type not in HTML_TYPES | UNKNOWN_TYPES:
-            return _drop(record, PageReason.NOT_HTML)
+            return _drop(record, form, PageReason.NOT_HTML)
         body = decode_body(response, max_bytes=limits.max_html_bytes)
     except BadHttp as error:
         raise _malformed(record, error.cause, error.detail) from error
     if begins_like_binary(body) or (response.mime_type in UNKNOWN_TYPES and not begins_like_html(body)):
-        return _drop(record, PageReason.NOT_HTML)
+        return _drop(record, form, PageReason.NOT_HTML)
     if len(body) > limits.max_html_bytes:
-        return _drop(record, PageReason.HTML_TOO_LONG, len(body), limits.max_html_bytes)
+        return _drop(record, form, PageReason.HTML_TOO_LONG, len(body), limits.max_html_bytes)
     try:
         title, text = html_text(decode_html(body, response.charset))
     except HTMLParserException as error:
         raise _malformed(record, "html/unparsable", str(error)) from error
-    return _document(record, title, text, dump, digest="warc-payload-digest")
+    return _document(record, form, title, text, dump, digest="warc-payload-digest")
 
 
-def _document(record: WarcRecord, title: str, text: str, dump: str, *, digest: str) -> Document | Dropped:
-    if not text.strip():
-        return _drop(record, PageReason.EMPTY, 0, 1)
+def _document(
+    record: WarcRecord, form: PageForm, title: str, text: str, dump: str, *, digest: str
+) -> Document | Dropped:
+    if not form.title_apart:
+        text = f"{title}\n{text}"
+    elif not text.strip():
+        return _drop(record, form, PageReason.EMPTY, 0, 1)
     metadata: dict[str, MetadataValue] = {
         "dump": dump,
-        "title": title,
+        "title": title if form.title_apart else None,
         "digest": record.headers.get(digest, ""),
         "original_chars": len(text),
         "original_lines": text.count("\n") + 1,
     }
-    return Document(_id(record), SOURCE, text, url=_url(record), created=_created(record), metadata=metadata)
+    return Document(_id(record, form), form.source, text, url=_url(record), created=_created(record), metadata=metadata)
 
 
-def _drop(record: WarcRecord, reason: PageReason, measured: float | None = None, limit: float | None = None) -> Dropped:
-    return Dropped(_id(record), _url(record), reason, measured, limit)
+def _drop(
+    record: WarcRecord, form: PageForm, reason: PageReason, measured: float | None = None, limit: float | None = None
+) -> Dropped:
+    return Dropped(_id(record, form), _url(record), reason, measured, limit)
 
 
 def _malformed(record: WarcRecord, cause: str, detail: str) -> MalformedRecord:
     return MalformedRecord(cause, detail, offset=record.offset, inner_offset=record.inner_offset)
 
 
-def _id(record: WarcRecord) -> str:
-    """``cc/`` and the record's UUID; or its whole URI where that is no UUID."""
+def _id(record: WarcRecord, form: PageForm) -> str:
+    """The namespace and the record's UUID; or its whole URI where that is no UUID."""
     identity = record.headers.get("warc-record-id", "").strip("<> ").removeprefix("urn:uuid:")
     if not identity:
         raise _malformed(record, "warc/no_record_id", f"a {record.type} record without WARC-Record-ID")
-    return f"cc/{identity}"
+    return f"{form.namespace}/{identity}"
 
 
 def _url(record: WarcRecord) -> str:

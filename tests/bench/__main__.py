@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
-from tests.bench import crawl, dedup, tokens, training, whole
+from tests.bench import c4, crawl, crawl_path, dedup, perplexity, reference, tokens, training, whole
 from tests.bench.inputs import Inputs, find_data
 from tests.bench.report import Result, print_results, write_results
 
@@ -21,6 +21,14 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "commoncrawl.read": crawl.read_wet,
     "commoncrawl.html": crawl.read_html,
     "commoncrawl.language": crawl.identify_language,
+    "commoncrawl.perplexity_normalize": perplexity.normalize,
+    "commoncrawl.perplexity": perplexity.score,
+    "commoncrawl.reference": reference.reference,
+    "commoncrawl.whole_path": crawl_path.run_whole_path,
+    "c4.read": c4.read_published,
+    "c4.clean": c4.clean_pages,
+    "c4.language": c4.identify_language,
+    "c4.bad_words": c4.find_bad_words,
     "documents.parquet": crawl.write_parquet,
     "line_dedup.fingerprint": dedup.fingerprint,
     "line_dedup.stages": dedup.deduplicate,

@@ -19,13 +19,15 @@ import apache_beam as beam
 from rich.console import Console
 
 from filters.line_dedup import LineDedupSettings, Scope
+from pipeline.crawl_settings import CommonCrawlSettings
 from pipeline.document import Document, Shard
+from pipeline.dumps import Dump
 from pipeline.fingerprints import DropDuplicates, fingerprint_documents
 from pipeline.reading import ReadBatches
 from pipeline.run import Recipe, Run
 from pipeline.runner import Engine
-from pipeline.settings import CommonCrawlSettings, Dump, RunSettings, Sources
-from pipeline.sources import commoncrawl
+from pipeline.settings import RunSettings, Sources
+from pipeline.sources import commoncrawl, crawl_dedup
 from pipeline.stage import Stage, UnitWork
 from pipeline.writing import Outputs, WriteBatches
 from tests.bench.inputs import DUMP, Inputs, text_megabytes
@@ -91,6 +93,7 @@ def _run(shards: Sequence[Shard], folder: str) -> Run:
         dumps=(Dump(id=DUMP, paths=tuple(shard.path for shard in shards)),),
         min_chars=MIN_CHARS,
         line_dedup=LineDedupSettings(scope=Scope.DUMP),
+        perplexity=None,
     )
     settings = RunSettings(name="bench", sources=Sources(commoncrawl=crawl), tokenizer=None, tokens=None)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
@@ -109,12 +112,12 @@ def _recipe(run: Run, shards: Sequence[Shard]) -> Recipe:
     crawl = run.settings.sources.commoncrawl
     if crawl is None:
         raise ValueError("the run reads no CommonCrawl")
-    whole = commoncrawl.recipe(run, crawl, shards)
+    whole = commoncrawl.recipe(run, crawl, commoncrawl.CrawlInputs(shards))
     stage = next(whole)
     while stage.name != commoncrawl.SCORED:
         stage = whole.send((yield stage))
     read = functools.partial(
-        commoncrawl.read_shard_again, batch_bytes=run.settings.batch_bytes, min_chars=crawl.min_chars
+        crawl_dedup.read_shard_again, batch_bytes=run.settings.batch_bytes, min_chars=crawl.min_chars
     )
 
     def build(units: beam.PCollection) -> beam.PCollection:
@@ -122,7 +125,7 @@ def _recipe(run: Run, shards: Sequence[Shard]) -> Recipe:
             units
             | "ReadAgain" >> ReadBatches(read)
             | "DropDuplicates"
-            >> DropDuplicates(run.folder, documents=commoncrawl.COPY_REASONS, lines=commoncrawl.DUPLICATE_LINES)
+            >> DropDuplicates(run.folder, documents=crawl_dedup.COPY_REASONS, lines=crawl_dedup.DUPLICATE_LINES)
             | "Count" >> WriteBatches(Outputs(run.folder, "counted", commoncrawl.SOURCE, None, 0.0))
         )
 

@@ -15,7 +15,7 @@ from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, _decide, _
 from pipeline.files import write_output
 from pipeline.fingerprints import _drop_duplicates, _fingerprint_batch, fingerprint_documents, take_lines_out
 from pipeline.settings import RunSettings
-from pipeline.sources.commoncrawl import (
+from pipeline.sources.crawl_dedup import (
     COPY_REASONS,
     DUPLICATE_IDS,
     DUPLICATE_LINES,

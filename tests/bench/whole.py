@@ -130,6 +130,7 @@ def _config(inputs: Inputs, files: Sequence[WetFile]) -> dict[str, object]:
             "commoncrawl": {
                 "dumps": [{"id": DUMP, "paths": [file.path for file in files]}],
                 "line_dedup": {"scope": "dump"},
+                "perplexity": None,
             }
         },
         "tokenizer": None,

@@ -15,6 +15,21 @@ FATES = "corpus/fates.yaml"
 
 #: Where each reason is exercised: in the table of fates, or by a test. A new reason fails here until its case exists.
 CASES = {
+    "bad_words/found": "filters/test_bad_words.py::test_a_page_with_a_word_goes_and_one_without_stays",
+    "c4/curly_bracket": "filters/test_c4.py::test_a_curly_bracket_drops_the_page",
+    "c4/duplicate_url": "pipeline/test_c4_recipe.py::test_a_page_is_dropped_by_the_first_rule_it_breaks",
+    "c4/few_sentences": "filters/test_c4.py::test_a_page_of_two_sentences_goes_and_one_of_three_stays",
+    "c4/few_sentences_left": "filters/test_c4.py::test_a_page_left_two_sentences_goes_and_with_three_stays",
+    "c4/lorem_ipsum": "filters/test_c4.py::test_placeholder_text_drops_the_page",
+    "c4/no_content": "filters/test_c4.py::test_a_page_needs_address_text_and_time",
+    "c4/no_line_left": "filters/test_c4.py::test_a_page_without_a_line_left_goes",
+    "c4/no_timestamp": "filters/test_c4.py::test_a_page_needs_address_text_and_time",
+    "c4/no_url": "filters/test_c4.py::test_a_page_needs_address_text_and_time",
+    "c4/only_duplicate_lines": "filters/test_c4.py::test_a_page_that_line_deduplication_leaves_empty_goes",
+    "c4/too_long": "filters/test_c4.py::test_a_page_of_exactly_190000_characters_is_not_too_long",
+    "c4_file/empty": "pipeline/test_c4_files.py::test_a_page_without_text_is_dropped_with_its_reason",
+    "citation/not_an_article": "pipeline/test_run_whole.py::test_pages_of_a_dump_that_cite_nothing_leave_with_a_reason",
+    "citation/redirect": "pipeline/test_run_whole.py::test_pages_of_a_dump_that_cite_nothing_leave_with_a_reason",
     "duplicate/content": FATES,
     "duplicate/id": "pipeline/test_duplicates.py::test_an_id_seen_twice_keeps_the_copy_that_comes_first",
     "language/low_score": FATES,
@@ -23,6 +38,13 @@ CASES = {
     "length/too_short": FATES,
     "line_dedup/no_line_left": FATES,
     "page/empty": FATES,
+    "perplexity/head": "filters/test_perplexity.py::test_a_bucket_that_is_not_kept_has_its_reason",
+    "perplexity/middle": "filters/test_perplexity.py::test_a_bucket_that_is_not_kept_has_its_reason",
+    "perplexity/no_cutoff": "filters/test_perplexity.py::test_a_bucket_that_is_not_kept_has_its_reason",
+    "perplexity/no_score": "filters/test_perplexity.py::test_a_bucket_that_is_not_kept_has_its_reason",
+    "perplexity/tail": "filters/test_perplexity.py::test_the_tail_alone_is_dropped_by_default",
+    "reference/no_known_word": "filters/test_reference.py::test_a_page_without_a_known_word_goes",
+    "reference/not_a_reference": "filters/test_reference.py::test_a_page_exactly_at_the_threshold_is_kept",
     "warc/html_too_long": "pipeline/test_pages.py::test_each_reason_has_its_record",
     "warc/http_status": FATES,
     "warc/metadata": FATES,
@@ -58,7 +80,7 @@ def test_no_two_reasons_share_a_code() -> None:
 
 
 def test_codes_look_like_module_slash_what_is_wrong() -> None:
-    assert [code for code in CASES if not re.fullmatch(r"[a-z_]+/[a-z_]+", code)] == []
+    assert [code for code in CASES if not re.fullmatch(r"[a-z0-9_]+/[a-z_]+", code)] == []
 
 
 def test_the_cases_are_where_the_table_says() -> None:

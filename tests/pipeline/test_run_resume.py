@@ -19,6 +19,7 @@ from pipeline.settings import SettingsError
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = "commoncrawl"
 EVERYTHING = ("documents", "dropped", "errors", "tokenizer", "tokens")
+MODELS = "models"
 
 Digests = Callable[..., dict[str, str]]
 RunDemo = Callable[..., Any]
@@ -55,7 +56,7 @@ def kill_once_committed(output: Path, stage: str, count: int) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, run_demo: RunDemo) -> Path:
     output = tmp_path_factory.mktemp("undisturbed") / "run"
-    run_demo(output, "batch_bytes=65536", workers=2)
+    run_demo(output, "batch_bytes=65536", workers=2, whole=True)
     return output
 
 
@@ -78,18 +79,20 @@ def logs(output: Path) -> dict[str, int]:
     }
 
 
-def test_killed_at_three_moments_a_run_ends_with_the_bytes_of_an_undisturbed_one(
+def test_killed_at_five_moments_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     undisturbed: Path, digests: Digests, tmp_path: Path
 ) -> None:
     output = tmp_path / "run"
-    for stage, count in ((f"{SOURCE}.fingerprints", 5), (f"{SOURCE}.duplicate_lines", 3), (f"{SOURCE}.scored", 5)):
+    moments = {"fingerprints": 5, "duplicate_lines": 3, "scored": 5, "perplexity": 4, "reference": 4}
+    for name, count in moments.items():
+        stage = f"{SOURCE}.{name}"
         before = kill_once_committed(output, stage, count)
         assert 0 < len(before) < len(commits(undisturbed, stage))
         assert not (output / "report.html").exists()
     scored = commits(output, f"{SOURCE}.scored")
     read = commits(output, f"{SOURCE}.fingerprints")
     assert start(output).wait() == 0, (tmp_path / "terminal.txt").read_text()
-    assert digests(output, EVERYTHING) == digests(undisturbed, EVERYTHING)
+    assert digests(output, (*EVERYTHING, MODELS)) == digests(undisturbed, (*EVERYTHING, MODELS))
     assert not list(output.rglob("*.partial"))
     after = commits(output, f"{SOURCE}.scored")
     assert {name: after[name] for name in scored} == scored, "committed batches were written again"
@@ -168,13 +171,13 @@ def test_an_input_that_shrinks_while_the_run_reads_it_stops_the_run(
 
     data = Path(shutil.copytree(ROOT / "tests" / "corpus", tmp_path / "data"))
     (shard,) = (data / SOURCE / "MINI-2019-30").glob("*00003.warc.wet.gz")
-    real = commoncrawl._copies
+    real = commoncrawl.copies_stages
 
     def shrinking(*arguments: Any) -> Any:
         shard.write_bytes(b"")
         return real(*arguments)
 
-    monkeypatch.setattr(commoncrawl, "_copies", shrinking)
+    monkeypatch.setattr(commoncrawl, "copies_stages", shrinking)
     with pytest.raises(
         RunFailed, match=r"00003\.warc\.wet\.gz: \d+ pages when it was fingerprinted, 0 when read again"
     ):

@@ -18,9 +18,11 @@ RunDemo = Callable[..., Any]
 EVERYTHING = ("documents", "dropped", "errors", "tokenizer", "tokens")
 
 
-def test_one_worker_writes_the_bytes_of_two(demo: Path, run_demo: RunDemo, digests: Digests, tmp_path: Path) -> None:
-    run_demo(tmp_path / "run", workers=1)
-    assert digests(tmp_path / "run", EVERYTHING) == digests(demo, EVERYTHING)
+def test_one_worker_writes_the_bytes_of_two(
+    whole_demo: Path, run_demo: RunDemo, digests: Digests, tmp_path: Path
+) -> None:
+    run_demo(tmp_path / "run", workers=1, whole=True)
+    assert digests(tmp_path / "run", (*EVERYTHING, "models")) == digests(whole_demo, (*EVERYTHING, "models"))
 
 
 def test_the_order_in_which_files_are_given_changes_nothing(
@@ -43,18 +45,19 @@ def test_the_order_in_which_files_are_given_changes_nothing(
 
 @pytest.mark.filterwarnings("ignore")  # dask and its cluster warn of their own affairs
 def test_a_dask_cluster_of_two_workers_writes_the_same_bytes(
-    demo: Path, run_demo: RunDemo, digests: Digests, tmp_path: Path
+    whole_demo: Path, run_demo: RunDemo, digests: Digests, tmp_path: Path
 ) -> None:
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        run_demo(tmp_path / "run", flags=[DASK, f"--dask_client_address={cluster.scheduler_address}"])
-    assert digests(tmp_path / "run", EVERYTHING) == digests(demo, EVERYTHING)
+        flags = [DASK, f"--dask_client_address={cluster.scheduler_address}"]
+        run_demo(tmp_path / "run", flags=flags, whole=True)
+    assert digests(tmp_path / "run", (*EVERYTHING, "models")) == digests(whole_demo, (*EVERYTHING, "models"))
 
 
 def test_taking_the_fingerprints_in_many_passes_changes_nothing(
     demo: Path, run_demo: RunDemo, digests: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline import duplicates
-    from pipeline.sources import commoncrawl
+    from pipeline.sources import crawl_dedup
 
     passes: list[int] = []
 
@@ -63,7 +66,7 @@ def test_taking_the_fingerprints_in_many_passes_changes_nothing(
         passes.append(len(planned))
         return planned
 
-    monkeypatch.setattr(commoncrawl, "plan_passes", tiny)
+    monkeypatch.setattr(crawl_dedup, "plan_passes", tiny)
     run_demo(tmp_path / "run", "tokenizer=null", "tokens=null")
     assert max(passes) > 3
     assert digests(tmp_path / "run", ("documents",)) == digests(demo, ("documents",))

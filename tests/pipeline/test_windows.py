@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from filters.line_dedup import Keep, LineDedupSettings, Scope
 from pipeline.document import Shard
-from pipeline.sources.commoncrawl import window_of_shards
+from pipeline.sources.crawl_dedup import window_of_shards
 
 
 def dump_of(files: int, dump: str = "D") -> list[Shard]:

@@ -1,0 +1,266 @@
+"""The stages that measure perplexity: train the n-gram models, score every page, find the cut-offs.
+
+CCNet "filters low quality content with an n-gram language model" (Touvron et al. 2023, section 2.1). Its models are of
+Wikipedia; a run trains them on documents of its own unless models are given. The percentiles are exact, over all pages
+of a wanted language, and so the same however the pages lie in files.
+"""
+
+import functools
+import hashlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from filters.language import LanguageLimits, check_language
+from filters.perplexity import PerplexityScorer
+from filters.perplexity_cutoffs import Cutoffs
+from filters.perplexity_training import find_kenlm_tools, train_ngram_model
+from pipeline.batch import Batch
+from pipeline.commits import Commit, write_commit
+from pipeline.crawl_settings import CommonCrawlSettings, PerplexitySettings
+from pipeline.document import Document
+from pipeline.files import WrittenFile, exists, join, local_copy, match, read_bytes, write_output
+from pipeline.inputs import checksum
+from pipeline.parquet import read_documents
+from pipeline.reading import ReadBatches
+from pipeline.run import Run
+from pipeline.scores import KeepScores
+from pipeline.settings import SettingsError
+from pipeline.sources.outputs import read_committed, stage_outputs
+from pipeline.sources.perplexity_cutoffs import CUTOFFS, cutoffs_from, cutoffs_stage, given_cutoffs, read_cutoffs
+from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork
+from pipeline.steps import ScoreAll, ScoreDocuments
+from pipeline.writing import WriteBatches
+from tokenizer.sampling import is_sampled
+
+SOURCE = "commoncrawl"
+SAMPLE = f"{SOURCE}.ngram_sample"
+MODELS = f"{SOURCE}.ngram_models"
+PERPLEXITY = f"{SOURCE}.perplexity"
+KEY = f"sources.{SOURCE}.perplexity"
+FOLDER = "models/perplexity"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What these stages give: perplexities in score files, and where head, middle and tail part.
+
+    Attributes:
+        cutoffs: The cut-offs, by language.
+        digest: What the perplexities depend on.
+    """
+
+    cutoffs: Cutoffs
+    digest: str
+
+
+def stages(settings: PerplexitySettings) -> list[str]:
+    """Name the stages of :func:`recipe`, in order."""
+    trained = [] if settings.models is not None else [SAMPLE, MODELS]
+    return [*trained, PERPLEXITY, *([CUTOFFS] if cutoffs_from(settings) == "run" else [])]
+
+
+def check(settings: PerplexitySettings, languages: Sequence[str] | None) -> bool:
+    """Look at everything that can be wrong before a run starts.
+
+    Args:
+        settings: The settings.
+        languages: The wanted languages; ``None`` for all.
+
+    Returns:
+        Whether perplexity can be measured; ``False`` where KenLM is missing and the settings say to go on.
+
+    Raises:
+        SettingsError: Models or cut-offs are missing or wrong.
+    """
+    given_cutoffs(settings)
+    if settings.models is not None:
+        _given_models(settings.models, languages)
+        return True
+    try:
+        find_kenlm_tools()
+    except FileNotFoundError as error:
+        if settings.without_kenlm == "skip":
+            return False
+        raise SettingsError(f"{KEY}: {error}; or give models, or set {KEY} to null") from error
+    return True
+
+
+def recipe(
+    run: Run, settings: CommonCrawlSettings, scored: StageResult, others: Mapping[str, StageResult]
+) -> Steps[Measured]:
+    """Give the stages from scored documents to perplexities and cut-offs.
+
+    Args:
+        run: The run at work.
+        settings: The source's settings; ``perplexity`` is set.
+        scored: The stage that wrote the documents with their languages.
+        others: The last stages of other sources, which may train the models.
+    """
+    asked = settings.perplexity
+    if asked is None:
+        raise ValueError("perplexity is switched off")
+    files = scored.files(run.folder, f"work/{scored.name}/")
+    if asked.models is None:
+        texts = others.get(asked.train_on, scored)
+        sample = yield _sample(run, settings, texts)
+        trained = yield _models(run, asked, settings.language.languages, sample)
+        models, digest = _trained_models(run.folder, trained), trained.digest
+    else:
+        models = _given_models(asked.models, settings.language.languages)
+        digest = _digest_of(models)
+    perplexity = yield _perplexity(run, asked, {"scored": scored.digest, "models": digest}, files, models)
+    cutoffs = given_cutoffs(asked)
+    if cutoffs is None:
+        found = yield cutoffs_stage(run, asked, settings.language, perplexity)
+        cutoffs = read_cutoffs(run.folder)
+        return Measured(cutoffs, found.digest + perplexity.digest)
+    return Measured(cutoffs, perplexity.digest)
+
+
+def _sample(run: Run, settings: CommonCrawlSettings, texts: StageResult) -> Stage:
+    """Draw the documents that the models are trained on, bounded in bytes."""
+    training = settings.perplexity.training if settings.perplexity is not None else None
+    bound = training.sample_bytes if training is not None else 0
+    fraction = min(1.0, bound / max(1, texts.stats["bytes_out"]))
+    read = functools.partial(read_sample, limits=settings.language, fraction=fraction, seed=run.settings.seed)
+
+    def build(units: beam.PCollection) -> beam.PCollection:
+        return (
+            units
+            | "Read" >> ReadBatches(read)
+            | "Write" >> WriteBatches(stage_outputs(run, SOURCE, SAMPLE, f"work/{SAMPLE}"))
+        )
+
+    asked = {"fraction": fraction, "seed": run.settings.seed, "language": settings.language.model_dump(mode="json")}
+    prefix = f"work/{texts.name}/" if texts.name.startswith(SOURCE) else f"documents/{texts.name.split('.')[0]}/"
+    work = UnitWork(texts.files(run.folder, prefix), build, single=True)
+    return Stage(SAMPLE, asked, {"documents": texts.digest}, work)
+
+
+def read_sample(file: BatchFile, *, limits: LanguageLimits, fraction: float, seed: int) -> Iterator[Batch]:
+    """Read the documents of a file that are in the sample: a wanted language, and drawn by their id."""
+    found = [
+        document
+        for document in read_documents(file.path)
+        if is_sampled(document.id, fraction, seed) and _is_wanted(document, limits)
+    ]
+    yield Batch(file.shard, file.index, read=len(found), documents=found, position=file.size, last=True)
+
+
+def _is_wanted(document: Document, limits: LanguageLimits) -> bool:
+    score = document.metadata.get("language_score", 1.0)  # other sources know their language
+    return check_language(document.language, float(score or 0.0), limits) is None
+
+
+def _models(run: Run, settings: PerplexitySettings, languages: Sequence[str] | None, sample: StageResult) -> Stage:
+    files = sample.files(run.folder, f"work/{SAMPLE}/part-")
+    call = functools.partial(train_models, run.folder, settings, languages, [file.path for file in files])
+    return Stage(
+        MODELS,
+        settings={"training": settings.training.model_dump(mode="json"), "languages": list(languages or ())},
+        inputs={"sample": sample.digest},
+        work=LauncherWork(call, "training n-gram models", sum(file.size for file in files)),
+        owns=(f"{FOLDER}/*",),
+    )
+
+
+def train_models(
+    folder: str, settings: PerplexitySettings, languages: Sequence[str] | None, paths: Sequence[str]
+) -> None:
+    """Train the models of each language on sampled documents and write them, with their cards, into the run folder.
+
+    A language without a document in the sample gets no model; that is counted.
+    """
+    sampled = Counter(document.language for path in paths for document in read_documents(path))
+    wanted = sorted(sampled if languages is None else languages)
+    with tempfile.TemporaryDirectory() as scratch:
+        for language in wanted:
+            if sampled[language]:
+                texts = (one.text for path in paths for one in read_documents(path) if one.language == language)
+                train_ngram_model(texts, language, settings.training, scratch)
+        names = sorted(os.listdir(scratch))
+        outputs = tuple(_copy_in(folder, os.path.join(scratch, name)) for name in names)
+    models = sum(sampled[language] > 0 for language in wanted)
+    kept = sum(sampled[language] for language in wanted)
+    facts = {"languages": models, "languages_without_text": len(wanted) - models}
+    write_commit(folder, MODELS, Commit(MODELS, 0, read=sampled.total(), kept=kept, facts=facts, outputs=outputs))
+
+
+def _copy_in(folder: str, path: str) -> WrittenFile:
+    return write_output(folder, f"{FOLDER}/{os.path.basename(path)}", read_bytes(path))
+
+
+def _trained_models(folder: str, trained: StageResult) -> dict[str, tuple[str, str]]:
+    names = [output.path.rsplit("/", 1)[1] for output in trained.outputs(FOLDER)]
+    languages = [name.removesuffix(".arpa.bin") for name in names if name.endswith(".arpa.bin")]
+    return {language: _paths(join(folder, *FOLDER.split("/")), language) for language in languages}
+
+
+def _paths(folder: str, language: str) -> tuple[str, str]:
+    return join(folder, f"{language}.arpa.bin"), join(folder, f"{language}.sp.model")
+
+
+def _given_models(folder: str, languages: Sequence[str] | None) -> dict[str, tuple[str, str]]:
+    """Find the models of a folder.
+
+    Raises:
+        SettingsError: A wanted language has none, or none is there at all.
+    """
+    if languages is None:
+        names = [os.path.basename(file.path) for file in match(join(folder, "*"))]
+        languages = [name.removesuffix(".arpa.bin") for name in names if name.endswith(".arpa.bin")]
+    if not languages:
+        raise SettingsError(f"{KEY}.models: no <language>.arpa.bin in {folder}")
+    found = {language: _paths(folder, language) for language in languages}
+    for path in (path for paths in found.values() for path in paths):
+        if not exists(path):
+            raise SettingsError(f"{KEY}.models: no such file: {path}")
+    return found
+
+
+def _digest_of(models: Mapping[str, tuple[str, str]]) -> str:
+    digest = hashlib.sha256()
+    for language in sorted(models):
+        for path in models[language]:
+            digest.update(f"{language}\0{checksum(path)}\0".encode())
+    return digest.hexdigest()
+
+
+def _perplexity(
+    run: Run,
+    settings: PerplexitySettings,
+    inputs: Mapping[str, str],
+    files: Sequence[BatchFile],
+    models: Mapping[str, tuple[str, str]],
+) -> Stage:
+    load = functools.partial(load_scorer, dict(models), settings)
+    fields = ("language_score", "perplexity")
+
+    def build(units: beam.PCollection) -> beam.PCollection:
+        return (
+            units
+            | "Read" >> ReadBatches(read_committed)
+            | "ScorePerplexity" >> ScoreDocuments("perplexity", load)
+            | "KeepScores" >> KeepScores(PERPLEXITY, fields)
+            | "Write" >> WriteBatches(stage_outputs(run, SOURCE, PERPLEXITY))
+        )
+
+    work = UnitWork(files, build, single=True)
+    return Stage(PERPLEXITY, settings.scoring.model_dump(mode="json"), inputs, work)
+
+
+def load_scorer(models: Mapping[str, tuple[str, str]], settings: PerplexitySettings) -> ScoreAll:
+    """Load the n-gram models on a worker."""
+    with ExitStack() as stack:
+        local = {
+            language: (stack.enter_context(local_copy(ngrams)), stack.enter_context(local_copy(pieces)))
+            for language, (ngrams, pieces) in models.items()
+        }
+        score = PerplexityScorer(local, settings.scoring)
+    return lambda pages: score([page.text for page in pages], [page.language for page in pages])

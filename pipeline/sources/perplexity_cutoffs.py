@@ -1,0 +1,103 @@
+"""The stage that finds where head, middle and tail part, and cut-offs that are given."""
+
+import functools
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, RootModel
+
+from filters.language import LanguageLimits, check_language
+from filters.perplexity_cutoffs import Cutoff, Cutoffs, ccnet_cutoffs, cutoffs_of
+from pipeline.commits import Commit, write_commit
+from pipeline.crawl_settings import PerplexitySettings
+from pipeline.files import join, read_bytes, write_output
+from pipeline.run import Run
+from pipeline.scores import read_scores
+from pipeline.settings import SettingsError, parse_settings
+from pipeline.stage import LauncherWork, Stage, StageResult
+
+CUTOFFS = "commoncrawl.cutoffs"
+KEY = "sources.commoncrawl.perplexity.cutoffs"
+_PATH = f"work/{CUTOFFS}/cutoffs.yaml"
+_READERS = 16
+
+
+def cutoffs_stage(run: Run, settings: PerplexitySettings, limits: LanguageLimits, perplexity: StageResult) -> Stage:
+    """Give the stage that takes the cut-offs from the perplexities of a stage, exactly and over all of them."""
+    paths = [file.path for file in perplexity.files(run.folder, f"work/{perplexity.name}/part-")]
+    percentiles = settings.head_percentile, settings.middle_percentile
+    call = functools.partial(write_cutoffs, run.folder, paths, limits, percentiles)
+    return Stage(
+        CUTOFFS,
+        settings={"percentiles": list(percentiles), "language": limits.model_dump(mode="json")},
+        inputs={"perplexity": perplexity.digest},
+        work=LauncherWork(call, "percentiles"),
+    )
+
+
+def write_cutoffs(folder: str, paths: Sequence[str], limits: LanguageLimits, percentiles: tuple[float, float]) -> None:
+    """Take the cut-offs from the score files and write them into the run folder."""
+    counts: dict[str, Counter[float]] = {}
+    read = 0
+    with ThreadPoolExecutor(_READERS) as pool:
+        for rows in pool.map(_scores_of, paths):
+            read += len(rows)
+            for language, score, perplexity in rows:
+                if perplexity is not None and check_language(language, score or 0.0, limits) is None:
+                    counts.setdefault(language, Counter())[perplexity] += 1
+    cutoffs = cutoffs_of(counts, *percentiles)
+    content = yaml.safe_dump({language: asdict(cutoff) for language, cutoff in cutoffs.items()}).encode()
+    output = write_output(folder, _PATH, content, rows=len(cutoffs))
+    kept = sum(found.total() for found in counts.values())
+    dropped = {"cutoffs/not_measured": read - kept} if read > kept else {}
+    write_commit(folder, CUTOFFS, Commit(CUTOFFS, 0, read=read, kept=kept, dropped=dropped, outputs=(output,)))
+
+
+def _scores_of(path: str) -> list[tuple[str, float | None, float | None]]:
+    table = read_scores(path)
+    columns = [table.column(name).to_pylist() for name in ("language", "language_score", "perplexity")]
+    return list(zip(*columns, strict=True))
+
+
+def read_cutoffs(folder: str) -> Cutoffs:
+    """Read the run's own cut-offs."""
+    rows: dict[str, Any] = yaml.safe_load(read_bytes(join(folder, *_PATH.split("/")))) or {}
+    return {language: Cutoff(row["head"], row["middle"]) for language, row in rows.items()}
+
+
+class _CutoffRow(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    head: float
+    middle: float
+
+
+class _CutoffRows(RootModel[dict[str, _CutoffRow]]):
+    pass
+
+
+def cutoffs_from(settings: PerplexitySettings) -> str:
+    """Say where the cut-offs come from: ``run``, ``ccnet`` or a file."""
+    return settings.cutoffs or ("run" if settings.models is None else "ccnet")
+
+
+def given_cutoffs(settings: PerplexitySettings) -> Cutoffs | None:
+    """Give the cut-offs that do not depend on the run; ``None`` for the run's own.
+
+    Raises:
+        SettingsError: The file is not there, or is none of cut-offs.
+    """
+    given = cutoffs_from(settings)
+    if given == "run":
+        return None
+    if given == "ccnet":
+        return ccnet_cutoffs()
+    try:
+        content = yaml.safe_load(read_bytes(given))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{KEY}: run, ccnet or a YAML file: {' '.join(str(error).split())}") from error
+    rows = parse_settings(_CutoffRows, content, origin=given).root
+    return {language: Cutoff(row.head, row.middle) for language, row in rows.items()}
