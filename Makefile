@@ -20,7 +20,7 @@ DEMO_RUN ?= runs/demo
 help:  ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-setup: $(READY) $(LID) kenlm  ## Make .venv with everything pinned, the language model and KenLM's tools.
+setup: $(READY) $(LID) kenlm  ## Make .venv with everything pinned, the language model and KenLM.
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else f"Python 3.11 or 3.12 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 setup")'
@@ -40,11 +40,11 @@ $(LID): | $(READY)
 kenlm: | $(READY)
 	@.ci/build-kenlm '$(KENLM)' $(KENLM_SHA256) $(BIN)
 
-demo: $(READY) $(LID)  ## Run the whole job on the bundled miniature dumps, then train a small model on the result.
+demo: setup  ## Run the whole job on the bundled miniature dumps, then train a small model on the result.
 	@$(BIN)/llama-corpus run configs/demo.yaml --output '$(DEMO_RUN)'
 	@$(BIN)/llama-corpus train configs/train/demo.yaml --set 'data=$(DEMO_RUN)'
 
-test: $(READY) $(LID)  ## Run the tests.
+test: setup  ## Run the tests.
 	@LLAMA_CORPUS_LID=$(LID) $(BIN)/python -m pytest
 
 lint: $(READY)
@@ -55,7 +55,7 @@ lint: $(READY)
 
 check: setup lint test  ## Format, lint, types, import contracts, tests: what CI and pre-commit call.
 
-bench: $(READY) $(LID)  ## Measure speed and memory beside the bare library calls; prints a table, writes build/bench.json.
+bench: setup  ## Measure speed and memory beside the bare library calls; prints a table, writes build/bench.json.
 	@$(BIN)/python -m tests.bench $(BENCH) $(if $(DATA),--data '$(DATA)') $(if $(QUICK),--quick)
 
 clean:  ## Remove what was made here, the environment included.

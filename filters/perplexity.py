@@ -15,12 +15,12 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-import kenlm
 import sentencepiece
 from pydantic import BaseModel, ConfigDict, Field
 
+from filters.kenlm_tools import load_kenlm
 from filters.perplexity_cutoffs import Cutoffs
 from filters.perplexity_text import normalize_for_perplexity
 from filters.verdict import Drop, Reason
@@ -169,7 +169,8 @@ def check_perplexity(
     return Drop(reason, perplexity, cutoff.head)
 
 
-def _load(ngrams: str, pieces: str) -> tuple[kenlm.Model, sentencepiece.SentencePieceProcessor]:
+def _load(ngrams: str, pieces: str) -> tuple[Any, sentencepiece.SentencePieceProcessor]:
+    kenlm = load_kenlm()
     config = kenlm.Config()
     config.show_progress = False
     config.arpa_complain = kenlm.ARPALoadComplain.NONE

@@ -13,19 +13,16 @@ import hashlib
 import io
 import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from importlib import metadata
 from itertools import takewhile
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-import kenlm
 import sentencepiece
 import xxhash
 
+from filters.kenlm_tools import KenlmTools, find_kenlm_tools, kenlm_version, load_kenlm
 from filters.perplexity import perplexity_of
 from filters.perplexity_card import NgramCard, NgramTrainingSettings
 from filters.perplexity_text import normalize_for_perplexity
@@ -41,22 +38,6 @@ _CONTINUATION_MASK = 0xC0
 
 class NgramToolFailed(RuntimeError):
     """A program of KenLM's ended badly; the message is the last line it wrote."""
-
-
-class KenlmTools(NamedTuple):
-    """Paths of KenLM's programs."""
-
-    lmplz: str
-    build_binary: str
-
-
-def find_kenlm_tools() -> KenlmTools:
-    """Find KenLM's programs beside the Python interpreter, else on the ``PATH``.
-
-    Raises:
-        FileNotFoundError: One is in neither place.
-    """
-    return KenlmTools(*map(_find, KenlmTools._fields))
 
 
 def train_ngram_model(texts: Iterable[str], language: str, settings: NgramTrainingSettings, folder: str) -> NgramCard:
@@ -168,14 +149,6 @@ class _Sample:
                     self.empty_documents += 1
 
 
-def _find(name: str) -> str:
-    beside = os.path.join(os.path.dirname(sys.executable), name)
-    found = beside if os.access(beside, os.X_OK) else shutil.which(name)
-    if not found:
-        raise FileNotFoundError(f"KenLM's {name} is not installed, neither as {beside} nor on the PATH: run make kenlm")
-    return found
-
-
 def _hash(text: bytes, seed: int = 0) -> int:
     return xxhash.xxh3_64_intdigest(text, seed)
 
@@ -273,7 +246,7 @@ def _card(
     sample: _Sample, language: str, settings: NgramTrainingSettings, model: bytes, arpa: str, binary: str
 ) -> NgramCard:
     splitter = sentencepiece.SentencePieceProcessor(model_proto=model)
-    documents, pieces, log10_score = _score(sample.held_out, splitter, kenlm.Model(binary))
+    documents, pieces, log10_score = _score(sample.held_out, splitter, load_kenlm().Model(binary))
     with open(binary, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     with open(arpa, "rb") as stream:
@@ -283,7 +256,7 @@ def _card(
         ngrams_sha256=digest,
         pieces_sha256=hashlib.sha256(model).hexdigest(),
         sentencepiece_version=sentencepiece.__version__,
-        kenlm_version=metadata.version("kenlm"),
+        kenlm_version=kenlm_version(),
         settings=settings,
         documents=sample.documents,
         sample_bytes=sample.sample_bytes,
@@ -303,7 +276,7 @@ def _card(
     )
 
 
-def _score(path: str, splitter: sentencepiece.SentencePieceProcessor, ngrams: kenlm.Model) -> tuple[int, int, float]:
+def _score(path: str, splitter: sentencepiece.SentencePieceProcessor, ngrams: Any) -> tuple[int, int, float]:
     """Count documents and pieces of a file of lines, and sum their scores."""
     documents, size, log10_score = 0, 0, 0.0
     for pieces in filter(None, (splitter.encode(line, out_type=bytes) for line in _read_lines(path))):

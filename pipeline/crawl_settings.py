@@ -37,7 +37,7 @@ class PerplexitySettings(BaseModel):
         head_percentile: Share of a language's pages in the head, in percent.
         middle_percentile: Share of head and middle together.
         buckets: What is kept.
-        without_kenlm: What happens where models must be trained and KenLM's programs are not installed: ``fail``, or
+        without_kenlm: What happens where KenLM is not installed: ``fail``, or
             ``skip``, which keeps every page whatever it reads like, and counts them.
     """
 

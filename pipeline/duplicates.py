@@ -285,7 +285,7 @@ class FindDuplicates(beam.PTransform):  # type: ignore[misc]
 def _send(slice_: Slice, run: str, fingerprints: str, keys: Keys) -> Iterator[Message]:
     file = slice_.file
     with Blame(file.name):
-        found = read_fingerprints(join(run, *fingerprints_path(fingerprints, file.name).split("/")))
+        found = read_fingerprints(join(run, fingerprints_path(fingerprints, file.name)))
         hashes, places = keys.of(found, run, file.name)
         order = keys.order(found, places)
         inner = np.array(slice_.edges()[1:-1], np.uint64)
@@ -379,7 +379,7 @@ def _write_mask(group: tuple[tuple[str, int, int, int], Iterable[tuple[int, int,
     (shard, index, part, parts), answers = group
     batch = batch_name(shard, index)
     with Blame(batch):
-        found = read_fingerprints(join(work.run, *fingerprints_path(work.fingerprints, batch).split("/")))
+        found = read_fingerprints(join(work.run, fingerprints_path(work.fingerprints, batch)))
         hashes, places = work.keys.of(found, work.run, batch)
         gone, compared = _gather(answers, len(hashes))
         mask = np.zeros(work.keys.size(found), np.bool_)

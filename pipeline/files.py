@@ -51,8 +51,8 @@ def is_local(path: str) -> bool:
 
 
 def join(folder: str, *parts: str) -> str:
-    """Join path parts by the rules of the folder's filesystem."""
-    return cast("str", FileSystems.join(folder, *parts))
+    """Join path parts, which may be paths of parts divided by ``/``, by the rules of the folder's filesystem."""
+    return cast("str", FileSystems.join(folder, *(name for part in parts for name in part.split("/"))))
 
 
 def open_read(path: str) -> BinaryIO:
@@ -127,7 +127,7 @@ def write_output(run: str, path: str, content: bytes | memoryview, *, rows: int 
         content: The file's bytes.
         rows: Documents or records in it.
     """
-    write_stream(join(run, *path.split("/")), lambda stream: _write_all(stream, content))
+    write_stream(join(run, path), lambda stream: _write_all(stream, content))
     return WrittenFile(path, len(content), hashlib.sha256(content).hexdigest(), rows)
 
 

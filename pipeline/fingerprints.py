@@ -187,9 +187,9 @@ def read_mask(run: str, stage: str, batch: str) -> NDArray[np.bool_]:
     Returns:
         Whether each line, or document, of the batch is marked. Shape (lines,) or (documents,).
     """
-    mask, parts = _read_mask_part(join(run, *masks_path(stage, batch, 0).split("/")))
+    mask, parts = _read_mask_part(join(run, masks_path(stage, batch, 0)))
     for part in range(1, parts):
-        mask |= _read_mask_part(join(run, *masks_path(stage, batch, part).split("/")))[0]
+        mask |= _read_mask_part(join(run, masks_path(stage, batch, part)))[0]
     return mask
 
 

@@ -17,7 +17,7 @@ from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.document import Shard
-from pipeline.files import exists, is_local, join, match, open_read, read_bytes
+from pipeline.files import is_local, join, match, open_read, read_bytes
 from pipeline.settings import SettingsError
 
 _GLOB = re.compile(r"[*?\[]")
@@ -112,7 +112,7 @@ def _first_glob(path: str) -> int:
 def _absolute(entry: str, data: str) -> str:
     if not is_local(entry) or os.path.isabs(entry):
         return entry
-    return join(data, *entry.split("/"))
+    return join(data, entry)
 
 
 def _shard_name(dump: str, name: str) -> str:
@@ -173,13 +173,3 @@ def _sha256(path: str) -> str:
         while piece := stream.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def require_folder(path: str, key: str) -> None:
-    """Check that an input folder is there.
-
-    Raises:
-        SettingsError: It is not.
-    """
-    if is_local(path) and not exists(path):
-        raise SettingsError(f"{key}: no such folder: {path}")

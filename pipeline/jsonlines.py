@@ -40,7 +40,7 @@ def export_documents(run: str, output: str) -> list[str]:
     for file in paths:
         source, name = file.split("/")[-2:]
         path = join(output, source, name.removesuffix(".parquet") + ".jsonl.zst")
-        content = documents_to_jsonl(read_documents(join(run, *file.split("/"))))
+        content = documents_to_jsonl(read_documents(join(run, file)))
         write_stream(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
         written.append(path)
     return written

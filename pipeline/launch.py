@@ -109,8 +109,7 @@ def _execute(run: Run, inputs: _Inputs) -> None:
         documents[commoncrawl.SOURCE] = run.results[DOCUMENTS]
     run.execute(tokens.recipe(run, documents))
     for name in run.manifest.order_stages(list(run.results)):
-        text = f"{name}: no part of this config; what it wrote stays, out of the manifest"
-        run.console.print(text, highlight=False, soft_wrap=True)
+        run.say(name, "no part of this config; what it wrote stays, out of the manifest")
 
 
 def stage_names(settings: RunSettings) -> list[str]:

@@ -69,6 +69,10 @@ class Run:
     def __post_init__(self) -> None:
         self.manifest = Manifest(self.folder)
 
+    def say(self, stage: str, text: str) -> None:
+        """Print a line about a stage."""
+        self.console.print(f"{stage}: {text}", highlight=False, soft_wrap=True, markup=False)
+
     def execute(self, recipe: Recipe) -> None:
         """Run the stages of a recipe, each once the one before it is done."""
         result: StageResult | None = None
@@ -92,7 +96,7 @@ class Run:
     def _stage(self, stage: Stage) -> StageResult:
         committed = self._still_valid(stage)
         if not stage.work.missing(committed) and stage.name in self.manifest.stages:
-            self._say(stage, "up to date, skipped")
+            self.say(stage.name, "up to date, skipped")
             return _result(stage, committed)
         if self.only is not None and stage.name not in self.only:
             if self.only <= self.results.keys():
@@ -104,7 +108,7 @@ class Run:
         start = time.monotonic()
         resumed = len(committed)
         if committed:
-            self._say(stage, f"resuming: {resumed} batches are committed")
+            self.say(stage.name, f"resuming: {resumed} batches are committed")
         self._distrust(stage)
         self._run_jobs(stage, committed)
         commits = read_commits(list_commits(self.folder, stage.name))
@@ -114,7 +118,7 @@ class Run:
         result = _result(stage, commits)
         self._check_keeps_something(stage, result)
         self._record(stage, result, time.monotonic() - start)
-        self._say(stage, _done(result.stats, time.monotonic() - start))
+        self.say(stage.name, _done(result.stats, time.monotonic() - start))
         return result
 
     def _run_jobs(self, stage: Stage, committed: Sequence[Commit]) -> None:
@@ -159,14 +163,14 @@ class Run:
         before = _read_key(path)
         if before is None or _differs(before, key, accept_code_change=self.accept_code_change):
             if before is not None:
-                self._say(stage, f"runs again: {explain(before, key)}")
+                self.say(stage.name, f"runs again: {explain(before, key)}")
             self._forget(stage)
             if self.only is None or stage.name in self.only:
                 write_json(path, key)
             return []
         damaged = damaged_commits(self.folder, stage.name)
         if damaged:
-            self._say(stage, f"{len(damaged)} commits cannot be read; their batches are made again")
+            self.say(stage.name, f"{len(damaged)} commits cannot be read; their batches are made again")
             delete(damaged)
         commits = read_commits(list_commits(self.folder, stage.name))
         there = _sizes(self.folder, commits)
@@ -174,7 +178,7 @@ class Run:
         valid = [commit for commit, is_sound in zip(commits, sound, strict=True) if is_sound]
         lost = [commit for commit, is_sound in zip(commits, sound, strict=True) if not is_sound]
         if lost:
-            self._say(stage, f"outputs of {len(lost)} batches are gone or changed size; they are made again")
+            self.say(stage.name, f"outputs of {len(lost)} batches are gone or changed size; they are made again")
             delete(commit_path(self.folder, stage.name, commit) for commit in lost)
         return valid
 
@@ -186,14 +190,11 @@ class Run:
 
     def _distrust(self, stage: Stage) -> None:
         """Take this stage and the later ones out of the manifest, with the token manifests that vouch for them."""
-        delete(join(self.folder, *path.split("/")) for path in self.manifest.forget_from(stage.name))
+        delete(join(self.folder, path) for path in self.manifest.forget_from(stage.name))
 
     def _files_of(self, stage: Stage) -> list[str]:
         patterns = (f"work/{stage.name}/**", f"stats/{stage.name}.json", *stage.owns)
-        return [file.path for pattern in patterns for file in match(join(self.folder, *pattern.split("/")))]
-
-    def _say(self, stage: Stage, text: str) -> None:
-        self.console.print(f"{stage.name}: {text}", highlight=False, soft_wrap=True, markup=False)
+        return [file.path for pattern in patterns for file in match(join(self.folder, pattern))]
 
 
 def _read_key(path: str) -> dict[str, Any] | None:

@@ -78,7 +78,7 @@ def read_with_scores(file: BatchFile, *, run: str, stages: Sequence[str]) -> Ite
     """
     documents = read_documents(file.path)
     for stage in stages if documents else ():
-        _attach(documents, read_scores(join(run, *scores_path(stage, file.name).split("/"))), stage)
+        _attach(documents, read_scores(join(run, scores_path(stage, file.name))), stage)
     yield Batch(file.shard, file.index, read=len(documents), documents=documents, position=file.size, last=True)
 
 

@@ -25,7 +25,6 @@ from pipeline.files import WrittenFile, join
 _LIBRARIES = (
     "apache-beam",
     "fasttext-numpy2",
-    "kenlm",
     "langdetect",
     "numpy",
     "nupunkt",
@@ -295,7 +294,7 @@ class StageResult:
     def files(self, run: str, prefix: str) -> list[BatchFile]:
         """List the outputs below a path as units, those of a batch without any left out."""
         return [
-            BatchFile(commit.shard, commit.index, join(run, *output.path.split("/")), output.bytes)
+            BatchFile(commit.shard, commit.index, join(run, output.path), output.bytes)
             for commit in self.commits
             for output in commit.outputs
             if output.path.startswith(prefix)

@@ -66,7 +66,7 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     trained = yield _tokenizer(run, settings, samples)
     if tokens is None:
         return
-    fertility = read_json(join(run.folder, *CARD_PATH.split("/")))["fertility"]
+    fertility = read_json(join(run.folder, CARD_PATH))["fertility"]
     written = {}
     for source, result in documents.items():
         bytes_per_token = fertility[source]["bytes_per_token"] or 1.0
@@ -246,7 +246,7 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
         self._encoder: Encoder | None = None
 
     def setup(self) -> None:
-        self._encoder = Encoder.from_bytes(read_bytes(join(self._run, *MODEL_PATH.split("/"))))
+        self._encoder = Encoder.from_bytes(read_bytes(join(self._run, MODEL_PATH)))
 
     def process(self, element: tuple[TokenUnit, frozenset[int]]) -> Iterator[str]:
         unit = element[0]
@@ -313,7 +313,7 @@ def _manifests(run: Run, settings: TokenShardSettings, written: Mapping[str, Sta
 
 def write_manifests(folder: str, settings: TokenShardSettings, written: Mapping[str, StageResult]) -> None:
     """Write each source's manifest of token shards into the run folder."""
-    encoder = Encoder.from_bytes(read_bytes(join(folder, *MODEL_PATH.split("/"))))
+    encoder = Encoder.from_bytes(read_bytes(join(folder, MODEL_PATH)))
     outputs, shards = [], 0
     for source, result in written.items():
         entries = [shard_entry(commit) for commit in result.commits]

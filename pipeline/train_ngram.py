@@ -18,8 +18,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from filters.kenlm_tools import find_kenlm_tools
 from filters.perplexity_card import NgramCard, NgramTrainingSettings
-from filters.perplexity_training import find_kenlm_tools, train_ngram_model
+from filters.perplexity_training import train_ngram_model
 from pipeline.document import Shard
 from pipeline.files import is_local, join, open_read, write_stream
 from pipeline.funnel import has_run

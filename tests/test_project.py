@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from pipeline.cli import app
 from pipeline.settings import RunSettings, load_settings
@@ -46,6 +47,8 @@ def test_the_training_config_of_the_demo_is_valid() -> None:
 
 def test_the_readme_names_every_command() -> None:
     readme = (ROOT / "README.md").read_text()
-    for command in app.registered_commands:
-        assert command.callback is not None
-        assert f"llama-corpus {command.callback.__name__}" in re.sub(r"\s+", " ", readme)
+    named = re.sub(r"\s+", " ", readme)
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert len(commands) > 5
+    for name in commands:
+        assert f"llama-corpus {name}" in named

@@ -115,8 +115,7 @@ def recipe(run: Run, settings: C4Settings, shards: Sequence[Shard]) -> Recipe:
         return
     words = bad_words(settings, run.settings.data)
     if words is None:
-        text = f"{DOCUMENTS}: sources.{SOURCE}.bad_words is null: pages are kept whatever words they hold"
-        run.console.print(text, highlight=False, soft_wrap=True)
+        run.say(DOCUMENTS, f"sources.{SOURCE}.bad_words is null: pages are kept whatever words they hold")
     addressed = yield _urls(run, settings, shards, inputs)
     newest = yield _duplicate_urls(run, settings, addressed)
     cleaned = yield _cleaned(run, settings, shards, {"dumps": inputs, "urls": newest.digest})

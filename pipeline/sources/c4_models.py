@@ -28,7 +28,7 @@ def bad_words(settings: C4Settings, data: str) -> bytes | None:
     if settings.bad_words is None:
         return None
     inside = is_local(settings.bad_words) and not os.path.isabs(settings.bad_words)
-    path = join(data, *settings.bad_words.split("/")) if inside else settings.bad_words
+    path = join(data, settings.bad_words) if inside else settings.bad_words
     try:
         content = read_bytes(path)
         read_words(content)

@@ -52,7 +52,7 @@ from pipeline.writing import WriteBatches
 
 SOURCE = "commoncrawl"
 SCORED = f"{SOURCE}.scored"
-_WITHOUT_KENLM = "lmplz and build_binary are not installed (make kenlm); pages are kept whatever they read like"
+_WITHOUT_KENLM = "KenLM is not installed (make kenlm); pages are kept whatever they read like"
 _NOTHING: Mapping[str, StageResult] = {}
 
 
@@ -160,7 +160,7 @@ def _models(
         stages[perplexity.PERPLEXITY] = measured.digest
         buckets, cutoffs = settings.perplexity.buckets, measured.cutoffs
     if given.skips_perplexity:
-        run.console.print(f"{perplexity.PERPLEXITY}: skipped: {_WITHOUT_KENLM}", highlight=False, soft_wrap=True)
+        run.say(perplexity.PERPLEXITY, f"skipped: {_WITHOUT_KENLM}")
     if settings.reference is not None:
         check = functools.partial(check_page, judge=Judge(settings.language, buckets, cutoffs))
         digest = yield from references.recipe(run, settings, scored, given.wikipedia, stages, check)

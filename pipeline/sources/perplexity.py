@@ -16,10 +16,11 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
+from filters.kenlm_tools import find_kenlm_tools, kenlm_version, load_kenlm
 from filters.language import LanguageLimits, check_language
 from filters.perplexity import PerplexityScorer
 from filters.perplexity_cutoffs import Cutoffs
-from filters.perplexity_training import find_kenlm_tools, train_ngram_model
+from filters.perplexity_training import train_ngram_model
 from pipeline.batch import Batch
 from pipeline.commits import Commit, write_commit
 from pipeline.crawl_settings import CommonCrawlSettings, PerplexitySettings
@@ -32,7 +33,14 @@ from pipeline.run import Run
 from pipeline.scores import KeepScores
 from pipeline.settings import SettingsError
 from pipeline.sources.outputs import read_committed, stage_outputs
-from pipeline.sources.perplexity_cutoffs import CUTOFFS, cutoffs_from, cutoffs_stage, given_cutoffs, read_cutoffs
+from pipeline.sources.perplexity_cutoffs import (
+    CUTOFFS,
+    cutoffs_from,
+    cutoffs_stage,
+    describe_cutoffs,
+    given_cutoffs,
+    read_cutoffs,
+)
 from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork
 from pipeline.steps import ScoreAll, ScoreDocuments
 from pipeline.writing import WriteBatches
@@ -44,6 +52,8 @@ MODELS = f"{SOURCE}.ngram_models"
 PERPLEXITY = f"{SOURCE}.perplexity"
 KEY = f"sources.{SOURCE}.perplexity"
 FOLDER = "models/perplexity"
+#: Share of the scored pages that models may be trained on before it is said.
+_KNOWN_TEXT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +89,16 @@ def check(settings: PerplexitySettings, languages: Sequence[str] | None) -> bool
         SettingsError: Models or cut-offs are missing or wrong.
     """
     given_cutoffs(settings)
-    if settings.models is not None:
-        _given_models(settings.models, languages)
-        return True
     try:
-        find_kenlm_tools()
+        if settings.models is None:
+            find_kenlm_tools()
+        else:
+            _given_models(settings.models, languages)
+            load_kenlm()
     except FileNotFoundError as error:
         if settings.without_kenlm == "skip":
             return False
-        raise SettingsError(f"{KEY}: {error}; or give models, or set {KEY} to null") from error
+        raise SettingsError(f"{KEY}: {error}; or set {KEY} to null") from error
     return True
 
 
@@ -109,6 +120,7 @@ def recipe(
     if asked.models is None:
         texts = others.get(asked.train_on, scored)
         sample = yield _sample(run, settings, texts)
+        _warn_of_known_text(run, asked, sample, scored)
         trained = yield _models(run, asked, settings.language.languages, sample)
         models, digest = _trained_models(run.folder, trained), trained.digest
     else:
@@ -119,8 +131,17 @@ def recipe(
     if cutoffs is None:
         found = yield cutoffs_stage(run, asked, settings.language, perplexity)
         cutoffs = read_cutoffs(run.folder)
+        run.say(CUTOFFS, describe_cutoffs(cutoffs, found.stats["facts"]))
         return Measured(cutoffs, found.digest + perplexity.digest)
     return Measured(cutoffs, perplexity.digest)
+
+
+def _warn_of_known_text(run: Run, asked: PerplexitySettings, sample: StageResult, scored: StageResult) -> None:
+    """Say when models are to score mostly what they were trained on: a small crawl, or a large sample."""
+    trained, pages = sample.stats["kept"], scored.stats["kept"]
+    if asked.train_on == SOURCE and trained > _KNOWN_TEXT * pages:
+        text = f"{trained:,} of the {pages:,} pages that they score: to these pages they give low perplexities"
+        run.say(MODELS, f"the models are trained on {text}")
 
 
 def _sample(run: Run, settings: CommonCrawlSettings, texts: StageResult) -> Stage:
@@ -163,7 +184,11 @@ def _models(run: Run, settings: PerplexitySettings, languages: Sequence[str] | N
     call = functools.partial(train_models, run.folder, settings, languages, [file.path for file in files])
     return Stage(
         MODELS,
-        settings={"training": settings.training.model_dump(mode="json"), "languages": list(languages or ())},
+        settings={
+            "training": settings.training.model_dump(mode="json"),
+            "languages": list(languages or ()),
+            "kenlm": kenlm_version(),
+        },
         inputs={"sample": sample.digest},
         work=LauncherWork(call, "training n-gram models", sum(file.size for file in files)),
         owns=(f"{FOLDER}/*",),
@@ -199,7 +224,7 @@ def _copy_in(folder: str, path: str) -> WrittenFile:
 def _trained_models(folder: str, trained: StageResult) -> dict[str, tuple[str, str]]:
     names = [output.path.rsplit("/", 1)[1] for output in trained.outputs(FOLDER)]
     languages = [name.removesuffix(".arpa.bin") for name in names if name.endswith(".arpa.bin")]
-    return {language: _paths(join(folder, *FOLDER.split("/")), language) for language in languages}
+    return {language: _paths(join(folder, FOLDER), language) for language in languages}
 
 
 def _paths(folder: str, language: str) -> tuple[str, str]:
@@ -252,7 +277,7 @@ def _perplexity(
         )
 
     work = UnitWork(files, build, single=True)
-    return Stage(PERPLEXITY, settings.scoring.model_dump(mode="json"), inputs, work)
+    return Stage(PERPLEXITY, {**settings.scoring.model_dump(mode="json"), "kenlm": kenlm_version()}, inputs, work)
 
 
 def load_scorer(models: Mapping[str, tuple[str, str]], settings: PerplexitySettings) -> ScoreAll:

@@ -2,7 +2,7 @@
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, RootModel
 
 from filters.language import LanguageLimits, check_language
+from filters.perplexity import Bucket
 from filters.perplexity_cutoffs import Cutoff, Cutoffs, ccnet_cutoffs, cutoffs_of
 from pipeline.commits import Commit, write_commit
 from pipeline.crawl_settings import PerplexitySettings
@@ -24,6 +25,7 @@ CUTOFFS = "commoncrawl.cutoffs"
 KEY = "sources.commoncrawl.perplexity.cutoffs"
 _PATH = f"work/{CUTOFFS}/cutoffs.yaml"
 _READERS = 16
+_SHOWN = 5
 
 
 def cutoffs_stage(run: Run, settings: PerplexitySettings, limits: LanguageLimits, perplexity: StageResult) -> Stage:
@@ -54,7 +56,27 @@ def write_cutoffs(folder: str, paths: Sequence[str], limits: LanguageLimits, per
     output = write_output(folder, _PATH, content, rows=len(cutoffs))
     kept = sum(found.total() for found in counts.values())
     dropped = {"cutoffs/not_measured": read - kept} if read > kept else {}
-    write_commit(folder, CUTOFFS, Commit(CUTOFFS, 0, read=read, kept=kept, dropped=dropped, outputs=(output,)))
+    facts = {f"{language}_{name}": n for language in cutoffs for name, n in _sizes(counts[language], cutoffs[language])}
+    commit = Commit(CUTOFFS, 0, read=read, kept=kept, dropped=dropped, facts=facts, outputs=(output,))
+    write_commit(folder, CUTOFFS, commit)
+
+
+def _sizes(counts: Counter[float], cutoff: Cutoff) -> list[tuple[str, int]]:
+    """Count the pages of each bucket; values that occur often let them differ from the shares asked for."""
+    below = [sum(n for value, n in counts.items() if value < bound) for bound in (cutoff.head, cutoff.middle)]
+    sizes = (below[0], below[1] - below[0], counts.total() - below[1])
+    return list(zip((Bucket.HEAD.value, Bucket.MIDDLE.value, Bucket.TAIL.value), sizes, strict=True))
+
+
+def describe_cutoffs(cutoffs: Cutoffs, facts: Mapping[str, int]) -> str:
+    """Say for each language where head and middle end, and how many pages are in them."""
+    rows = [
+        f"{language} head below {cutoff.head:g} ({facts[f'{language}_head']:,} pages), middle below "
+        f"{cutoff.middle:g} ({facts[f'{language}_middle']:,}), tail {facts[f'{language}_tail']:,}"
+        for language, cutoff in cutoffs.items()
+    ]
+    more = [f"{len(rows) - _SHOWN} more languages in {_PATH}"] if len(rows) > _SHOWN else []
+    return "; ".join([*rows[:_SHOWN], *more])
 
 
 def _scores_of(path: str) -> list[tuple[str, float | None, float | None]]:
@@ -65,7 +87,7 @@ def _scores_of(path: str) -> list[tuple[str, float | None, float | None]]:
 
 def read_cutoffs(folder: str) -> Cutoffs:
     """Read the run's own cut-offs."""
-    rows: dict[str, Any] = yaml.safe_load(read_bytes(join(folder, *_PATH.split("/")))) or {}
+    rows: dict[str, Any] = yaml.safe_load(read_bytes(join(folder, _PATH))) or {}
     return {language: Cutoff(row["head"], row["middle"]) for language, row in rows.items()}
 
 

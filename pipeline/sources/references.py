@@ -109,7 +109,7 @@ def recipe(
         inputs = {"scored": scored.digest, "cited": cited.digest, **measured}
         sample = yield _sample(run, settings, inputs, files, scored.stats["kept"], tuple(measured), check)
         trained = yield _model(run, asked.training, sample, cited)
-        path, digest = join(run.folder, *MODEL_PATH.split("/")), trained.digest
+        path, digest = join(run.folder, MODEL_PATH), trained.digest
     else:
         path, digest = asked.model, hashlib.sha256(read_bytes(asked.model)).hexdigest()
     inputs = {"scored": scored.digest, "model": digest}
@@ -230,7 +230,7 @@ def read_sample(
     seed: int,
 ) -> Iterator[Batch]:
     """Read the pages of a file that the classifier may be trained on, with whether each is cited."""
-    known = _load_cited(join(run, *_CITED_PATH.split("/")))
+    known = _load_cited(join(run, _CITED_PATH))
     for batch in read_with_scores(file, run=run, stages=scores):
         pages = [page for page in batch.documents if len(page.text) >= min_chars and check(page) is None]
         cited = are_cited([page.url for page in pages], known)

@@ -6,9 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-import kenlm
 import sentencepiece
 
+from filters.kenlm_tools import load_kenlm
 from filters.perplexity import PerplexityModelSettings, PerplexityScorer
 from filters.perplexity_card import NgramTrainingSettings
 from filters.perplexity_text import PUNCTUATION, normalize_for_perplexity
@@ -39,7 +39,7 @@ def score(inputs: Inputs) -> Iterator[Result]:
     card = train_ngram_model(texts, "en", NgramTrainingSettings(sample_bytes=_TRAINING_BYTES), inputs.folder)
     paths = tuple(os.path.join(inputs.folder, name) for name in ("en.arpa.bin", "en.sp.model"))
     scorer = PerplexityScorer({"en": (paths[0], paths[1])}, PerplexityModelSettings())
-    ngrams, splitter = kenlm.Model(paths[0]), sentencepiece.SentencePieceProcessor(model_file=paths[1])
+    ngrams, splitter = load_kenlm().Model(paths[0]), sentencepiece.SentencePieceProcessor(model_file=paths[1])
     normalized, languages = [*map(normalize_for_perplexity, texts)], ["en"] * len(texts)
     pair = compare(
         lambda: scorer(texts, languages),

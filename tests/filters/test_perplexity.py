@@ -1,19 +1,18 @@
 """Perplexity traced by hand on a model written by hand, and against CCNet's way with a model trained here."""
 
-import os
 import re
-import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import kenlm
 import pytest
 import sentencepiece
 from pydantic import ValidationError
 from sentencepiece import sentencepiece_model_pb2
 
+from filters.kenlm_tools import load_kenlm
 from filters.perplexity import (
     Bucket,
     BucketSettings,
@@ -30,10 +29,9 @@ from filters.perplexity_training import train_ngram_model
 from filters.verdict import Drop
 from pipeline.document import Document
 from pipeline.sources.pages import read_pages
+from tests.kenlm import needs_kenlm
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "commoncrawl"
-LMPLZ = os.path.join(os.path.dirname(sys.executable), "lmplz")
-needs_lmplz = pytest.mark.skipif(not (os.path.exists(LMPLZ) or shutil.which("lmplz")), reason="no lmplz: make kenlm")
 
 ARPA = """\\data\\
 ngram 1=5
@@ -216,7 +214,7 @@ def pages_of(files: Sequence[Path]) -> list[str]:
     return texts
 
 
-def as_ccnet_scores(text: str, ngrams: kenlm.Model, splitter: sentencepiece.SentencePieceProcessor) -> dict[str, float]:
+def as_ccnet_scores(text: str, ngrams: Any, splitter: sentencepiece.SentencePieceProcessor) -> dict[str, float]:
     """CCNet's chain, written out from the facts."""
     text = "".join(c for c in unicodedata.normalize("NFD", text.strip().lower()) if unicodedata.category(c) != "Mn")
     table = dict(
@@ -237,19 +235,19 @@ def as_ccnet_scores(text: str, ngrams: kenlm.Model, splitter: sentencepiece.Sent
 def assert_scored_as_ccnet_does(texts: Sequence[str], training: Sequence[str], folder: Path) -> None:
     train_ngram_model(training, "xx", NgramTrainingSettings(vocab_size=8000), str(folder))
     paths = (str(folder / "xx.arpa.bin"), str(folder / "xx.sp.model"))
-    ngrams, splitter = kenlm.Model(paths[0]), sentencepiece.SentencePieceProcessor(model_file=paths[1])
+    ngrams, splitter = load_kenlm().Model(paths[0]), sentencepiece.SentencePieceProcessor(model_file=paths[1])
     expected = [as_ccnet_scores(text, ngrams, splitter) for text in texts]
     assert len({row.get("perplexity") for row in expected}) > 10
     assert PerplexityScorer({"xx": paths}, PerplexityModelSettings())(texts, ["xx"] * len(texts)) == expected
 
 
-@needs_lmplz
+@needs_kenlm
 def test_every_bundled_page_is_scored_as_ccnet_does(tmp_path):
     pages = pages_of(sorted(path for path in CORPUS.rglob("*.gz") if path.is_file()))
     assert_scored_as_ccnet_does([*pages, *HARD], pages[::2], tmp_path)
 
 
-@needs_lmplz
+@needs_kenlm
 def test_every_real_page_is_scored_as_ccnet_does(real_data, tmp_path):
     files = sorted(real_data.glob("commoncrawl/**/*.wet.gz")) + sorted(real_data.glob("commoncrawl/**/*.warc.txt"))
     pages = pages_of([path for path in files if "malformed" not in path.parts])

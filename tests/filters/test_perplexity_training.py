@@ -2,25 +2,21 @@
 
 import hashlib
 import json
-import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-import kenlm
 import pytest
 import sentencepiece
 from pydantic import ValidationError
 
+from filters.kenlm_tools import find_kenlm_tools, load_kenlm
 from filters.perplexity_card import NgramCard, NgramTrainingSettings
 from filters.perplexity_text import normalize_for_perplexity
-from filters.perplexity_training import NgramToolFailed, find_kenlm_tools, train_ngram_model
-
-LMPLZ = os.path.join(os.path.dirname(sys.executable), "lmplz")
-needs_lmplz = pytest.mark.skipif(not (os.path.exists(LMPLZ) or shutil.which("lmplz")), reason="no lmplz: make kenlm")
+from filters.perplexity_training import NgramToolFailed, train_ngram_model
+from tests.kenlm import needs_kenlm
 
 SYLLABLES = ["ka", "lo", "mi", "ne", "ru", "sá", "to", "vï"]
 ALL = NgramTrainingSettings(vocab_size=300, num_threads=2, held_out_fraction=0.0)
@@ -52,7 +48,7 @@ def lines_of(texts: Sequence[str]) -> list[str]:
     return [normalize_for_perplexity(text) for text in texts]
 
 
-@needs_lmplz
+@needs_kenlm
 def test_the_model_holds_every_ngram_of_the_text_in_pieces(tmp_path):
     texts = documents(30)
     card = train(texts, tmp_path)
@@ -61,12 +57,12 @@ def test_the_model_holds_every_ngram_of_the_text_in_pieces(tmp_path):
         {tuple(row[at : at + order]) for row in words for at in range(len(row) - order + 1)} for order in range(1, 6)
     ]
     assert card.ngrams == (len(ngrams[0]) + 1, *(len(found) for found in ngrams[1:]))  # one more for <unk>
-    model = kenlm.Model(str(tmp_path / "xx.arpa.bin"))
+    model = load_kenlm().Model(str(tmp_path / "xx.arpa.bin"))
     assert model.order == 5
     assert max(length for _, length, _ in model.full_scores(" ".join(words[0][1:-1]))) == 5
 
 
-@needs_lmplz
+@needs_kenlm
 def test_equal_texts_and_settings_give_equal_bytes_whatever_the_memory_for_sorting(tmp_path):
     one = train(documents(30), tmp_path / "one")
     other = train(documents(30), tmp_path / "other", ALL.model_copy(update={"lmplz_memory": "64M"}))
@@ -74,7 +70,7 @@ def test_equal_texts_and_settings_give_equal_bytes_whatever_the_memory_for_sorti
     assert train(documents(31), tmp_path / "third").ngrams_sha256 != one.ngrams_sha256
 
 
-@needs_lmplz
+@needs_kenlm
 def test_the_folder_holds_the_two_files_of_the_card_and_the_card_and_no_more(tmp_path):
     card = train(documents(10), tmp_path / "new" / "folder")
     files = {path.name: path for path in (tmp_path / "new" / "folder").iterdir()}
@@ -87,7 +83,7 @@ def test_the_folder_holds_the_two_files_of_the_card_and_the_card_and_no_more(tmp
     assert (card.sentencepiece_version, card.kenlm_version) == (sentencepiece.__version__, "0.3.0")
 
 
-@needs_lmplz
+@needs_kenlm
 def test_the_card_counts_documents_bytes_and_empty_ones(tmp_path):
     texts = documents(8)
     card = train([*texts, "", " \n", "\x00", "\u200b"], tmp_path)  # SentencePiece leaves nothing of the last
@@ -97,7 +93,7 @@ def test_the_card_counts_documents_bytes_and_empty_ones(tmp_path):
     assert "4 documents" in card.to_markdown()
 
 
-@needs_lmplz
+@needs_kenlm
 def test_a_vocabulary_the_text_cannot_fill_is_the_largest_that_sentencepiece_allows(tmp_path):
     texts = documents(10)
     card = train(texts, tmp_path, ALL.model_copy(update={"vocab_size": 65_536}))
@@ -119,7 +115,7 @@ def test_a_vocabulary_the_text_cannot_fill_is_the_largest_that_sentencepiece_all
     assert "40 pieces of 40 requested.\n" in small.to_markdown()
 
 
-@needs_lmplz
+@needs_kenlm
 def test_the_pieces_are_those_of_a_plain_training_on_the_lines(tmp_path):
     texts = documents(20, seed=1)
     assert max(map(len, lines_of(texts))) < ALL.max_line_bytes
@@ -141,7 +137,7 @@ def test_the_pieces_are_those_of_a_plain_training_on_the_lines(tmp_path):
     assert [ours.get_score(i) for i in range(size)] == [plain.get_score(i) for i in range(size)]
 
 
-@needs_lmplz
+@needs_kenlm
 def test_a_document_longer_than_a_training_line_is_cut_and_not_skipped(tmp_path):
     (long,) = documents(1, words=3000)
     rare = long + "\nЖ" + "ж" * 500
@@ -151,14 +147,14 @@ def test_a_document_longer_than_a_training_line_is_cut_and_not_skipped(tmp_path)
     assert all(pieces.piece_to_id(letter) != pieces.unk_id() for letter in "kamiж")
 
 
-@needs_lmplz
+@needs_kenlm
 def test_the_reserved_character_does_not_take_the_text_around_it_away(tmp_path):
     card = train([text.replace(" ", " \u2585") for text in documents(5)], tmp_path)
     assert card.reserved_characters == sum(text.count(" ") for text in documents(5))
     assert card.vocab_size > 50
 
 
-@needs_lmplz
+@needs_kenlm
 def test_bounds_on_documents_and_bytes_end_the_reading(tmp_path):
     read = []
 
@@ -179,7 +175,7 @@ def test_bounds_on_documents_and_bytes_end_the_reading(tmp_path):
     assert ", where its bound ended it" in card.to_markdown()
 
 
-@needs_lmplz
+@needs_kenlm
 def test_the_pieces_come_from_the_first_documents_within_their_bound(tmp_path):
     texts = ["a ka", "b lo", "c mi"]  # of four bytes each
     for bound, used in ((1, 1), (7, 1), (8, 2), (11, 2), (12, 3)):
@@ -191,7 +187,7 @@ def test_the_pieces_come_from_the_first_documents_within_their_bound(tmp_path):
         )
 
 
-@needs_lmplz
+@needs_kenlm
 def test_documents_held_out_are_not_trained_on_and_measured(tmp_path):
     texts = documents(200, words=30)
     settings = ALL.model_copy(update={"held_out_fraction": 0.2})
@@ -205,14 +201,14 @@ def test_documents_held_out_are_not_trained_on_and_measured(tmp_path):
     assert other.held_out_perplexity != card.held_out_perplexity
 
 
-@needs_lmplz
+@needs_kenlm
 def test_the_perplexity_of_the_held_out_documents_is_that_of_all_their_words(tmp_path):
     known, unknown = documents(20), documents(4, seed=9)
     chosen = iter([False] * 20 + [True] * 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("filters.perplexity_training._is_held_out", lambda line, settings: next(chosen))
         card = train([*known, *unknown], tmp_path, ALL.model_copy(update={"held_out_fraction": 0.5}))
-    model, pieces = kenlm.Model(str(tmp_path / "xx.arpa.bin")), splitter_of(tmp_path)
+    model, pieces = load_kenlm().Model(str(tmp_path / "xx.arpa.bin")), splitter_of(tmp_path)
     rows = [" ".join(pieces.encode_as_pieces(line)) for line in lines_of(unknown)]
     words = sum(len(row.split()) + 1 for row in rows)
     assert (card.documents, card.held_out_documents, card.held_out_pieces) == (20, 4, words - 4)
@@ -221,13 +217,13 @@ def test_the_perplexity_of_the_held_out_documents_is_that_of_all_their_words(tmp
     assert "Held out: nothing" in train(known, tmp_path).to_markdown()
 
 
-@needs_lmplz
+@needs_kenlm
 def test_lines_are_joined_as_set(tmp_path):
     apart = train(["one\ntwo"] * 3, tmp_path, ALL.model_copy(update={"line_joint": " "}))
     assert (apart.sample_bytes, train(["one\ntwo"] * 3, tmp_path).sample_bytes) == (3 * 7, 3 * 6)
 
 
-@needs_lmplz
+@needs_kenlm
 def test_a_text_that_spells_kenlms_own_symbols_is_trained_on(tmp_path):
     texts = ["日本語の文章です " * 400 + "<s> 日本 </s> 日本 <unk>"] * 3
     card = train(texts, tmp_path, ALL.model_copy(update={"character_coverage": 0.98}))
@@ -236,14 +232,14 @@ def test_a_text_that_spells_kenlms_own_symbols_is_trained_on(tmp_path):
 
 
 @pytest.mark.parametrize("texts", [[], ["", "\n"], ["\x00"]])
-@needs_lmplz
+@needs_kenlm
 def test_nothing_to_train_on_is_an_error_and_leaves_nothing(tmp_path, texts):
     with pytest.raises(ValueError, match="no text to train an n-gram model on"):
         train(texts, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-@needs_lmplz
+@needs_kenlm
 def test_a_vocabulary_smaller_than_the_alphabet_names_the_size_it_needs(tmp_path):
     settings = ALL.model_copy(update={"vocab_size": 10})
     with pytest.raises(ValueError, match="vocab_size 10 is too small") as raised:
@@ -252,7 +248,7 @@ def test_a_vocabulary_smaller_than_the_alphabet_names_the_size_it_needs(tmp_path
     train(documents(10), tmp_path, settings.model_copy(update={"vocab_size": needed + 1}))
 
 
-@needs_lmplz
+@needs_kenlm
 def test_a_lone_surrogate_does_not_stop_the_training(tmp_path):
     assert train([*documents(5), "a \ud800 b"], tmp_path).documents == 6
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.document import Shard
-from pipeline.inputs import InputFile, fingerprint_inputs, list_shards, require_folder
+from pipeline.inputs import InputFile, fingerprint_inputs, list_shards
 from pipeline.settings import SettingsError
 
 KEY = "sources.commoncrawl.dumps.0.paths"
@@ -226,9 +226,3 @@ def test_a_file_that_changed_has_another_checksum(crawl: Path) -> None:
     again = fingerprint_inputs(shards_of(crawl, "wet/1.wet.gz"), {file.path: file for file in first})
     assert again[0].checksum != first[0].checksum
     assert again[0].bytes == 21
-
-
-def test_a_folder_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
-    require_folder(str(tmp_path), "data")
-    with pytest.raises(SettingsError, match=r"data: no such folder: .*nope"):
-        require_folder(str(tmp_path / "nope"), "data")

@@ -11,6 +11,7 @@ import pytest
 from pipeline import launch as launch_module
 from pipeline.runner import Engine
 from pipeline.stage import Job
+from tests.kenlm import needs_kenlm
 from tokenizer.reader import TokenShards
 
 ROOT = Path(__file__).parent.parent.parent
@@ -99,12 +100,12 @@ class Translated:
             template = FOLDER / f"template-{len(TRANSLATED)}.json"
             root = Engine(1, (*DATAFLOW, f"--template_location={template}")).pipeline(1, log)
             job.build(root)
-            TRANSLATED.append(grouped(root.to_runner_api().components.transforms.values()))
+            TRANSLATED[Path(log).stem] = grouped(root.to_runner_api().components.transforms.values())
             root.run()
         self._here.run(job, log)
 
 
-TRANSLATED: list[set[str]] = []
+TRANSLATED: dict[str, set[str]] = {}
 FOLDER = Path()
 
 
@@ -114,6 +115,7 @@ def grouped(transforms: Any) -> set[str]:
     return {name.rsplit("/", 1)[-1] for name in found}
 
 
+@needs_kenlm
 @pytest.mark.filterwarnings("ignore")  # the cloud client libraries warn of their own affairs
 def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fingerprints(
     run_demo: RunDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -121,6 +123,11 @@ def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fing
     monkeypatch.setattr(sys.modules[__name__], "FOLDER", tmp_path)
     monkeypatch.setattr(launch_module, "Engine", Translated)
     TRANSLATED.clear()
-    run_demo(tmp_path / "run")
-    plain, shuffle = {"Spread"}, {"Spread", "Meet", "Gather"}
-    assert [plain, shuffle, shuffle, plain, plain, plain, plain] == TRANSLATED
+    c4 = "sources.c4={dumps: [{id: MINI-2019-30, paths: [commoncrawl/MINI-2019-30]}]}"
+    run = run_demo(tmp_path / "run", c4, whole=True)
+    finds = {name for name in TRANSLATED if ".duplicate_" in name}
+    assert len(finds) == 5
+    assert {name: {"Spread"} | ({"Meet", "Gather"} if name in finds else set()) for name in TRANSLATED} == TRANSLATED
+    launched = {"ngram_models", "cutoffs", "cited_urls", "reference_model"}
+    here = {"tokenizer", "token_manifests", *(f"commoncrawl.{name}" for name in launched)}
+    assert set(run.results) - set(TRANSLATED) == here

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.run import RunFailed
 from pipeline.settings import SettingsError
+from tests.kenlm import needs_kenlm
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = "commoncrawl"
@@ -79,6 +80,7 @@ def logs(output: Path) -> dict[str, int]:
     }
 
 
+@needs_kenlm
 def test_killed_at_five_moments_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     undisturbed: Path, digests: Digests, tmp_path: Path
 ) -> None:

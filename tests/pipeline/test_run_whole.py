@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import fasttext
-import kenlm
 import numpy as np
 import pyarrow.dataset as ds
 import pytest
 import sentencepiece
 import yaml
 
+from filters.kenlm_tools import load_kenlm
 from filters.perplexity_text import normalize_for_perplexity
 from pipeline.run import RunFailed
 from pipeline.settings import SettingsError
 from pipeline.sources import perplexity
+from tests.kenlm import needs_kenlm
+
+pytestmark = needs_kenlm
 
 SOURCE = "commoncrawl"
 RunDemo = Callable[..., Any]
@@ -56,7 +59,7 @@ def test_every_page_is_scored_as_bare_sentencepiece_and_kenlm_score_it(
 ) -> None:
     models = whole_demo / "models" / "perplexity"
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(models / "en.sp.model"))
-    ngrams = kenlm.Model(str(models / "en.arpa.bin"))
+    ngrams = load_kenlm().Model(str(models / "en.arpa.bin"))
     for page in scored:
         if page["language"] != "en":
             assert page["perplexity"] is None

@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -21,9 +19,7 @@ from pipeline.jsonlines import documents_to_jsonl
 from pipeline.parquet import documents_to_parquet
 from pipeline.settings import SettingsError
 from pipeline.train_ngram import Reading, read_texts_of
-
-LMPLZ = os.path.join(os.path.dirname(sys.executable), "lmplz")
-needs_lmplz = pytest.mark.skipif(not (os.path.exists(LMPLZ) or shutil.which("lmplz")), reason="no lmplz: make kenlm")
+from tests.kenlm import needs_kenlm
 
 
 def write(folder: Path, **files: bytes | str) -> str:
@@ -109,7 +105,7 @@ def test_records_longer_than_allowed_are_counted_and_left_out(tmp_path, monkeypa
 STORY = "The miller kept his ledger by the window, and every evening he wrote down what the river had done.\n"
 
 
-@needs_lmplz
+@needs_kenlm
 def test_the_command_trains_and_says_on_what(tmp_path, capsys):
     folder = write(tmp_path / "in", a__jsonl=row(STORY * 3) * 20 + row("x", language="de") + "{\n", b__bin="?")
     train_ngram_lm([folder], language="en", output=str(tmp_path / "out"), overrides=["order=3", "held_out_fraction=0"])
@@ -125,7 +121,7 @@ def test_the_command_trains_and_says_on_what(tmp_path, capsys):
     assert (tmp_path / "out" / "en.arpa.bin").stat().st_size > 1000
 
 
-@needs_lmplz
+@needs_kenlm
 @pytest.mark.parametrize(
     ("content", "options", "said"),
     [
@@ -168,7 +164,7 @@ def test_without_kenlm_the_command_says_how_to_get_it(tmp_path, monkeypatch):
         train_ngram_lm([write(tmp_path / "in", a__txt=STORY)], language="en", output=str(tmp_path / "out"))
 
 
-@needs_lmplz
+@needs_kenlm
 def test_a_kenlm_that_fails_is_status_one_and_one_line(tmp_path, capsys):
     folder = write(tmp_path / "in", a__txt=STORY)
     overrides = ["lmplz_memory=1b", "held_out_fraction=0"]
