@@ -62,13 +62,19 @@ def run_demo() -> Callable[..., Run]:
     """Run the demo's config, by default without models: what brute force can trace."""
 
     def run(
-        output: Path | str, *overrides: str, workers: int = 1, flags: Sequence[str] = (), whole: bool = False
+        output: Path | str,
+        *overrides: str,
+        workers: int = 1,
+        flags: Sequence[str] = (),
+        whole: bool = False,
+        stages: Sequence[str] | None = None,
     ) -> Run:
         traced = [] if whole else WITHOUT_MODELS
         return launch(
             str(ROOT / "configs" / "demo.yaml"),
             output=str(output),
             workers=workers,
+            stages=stages,
             overrides=[f"data={ROOT / 'tests' / 'corpus'}", *traced, *overrides],
             flags=flags,
             bytes_per_worker=1,

@@ -157,7 +157,7 @@ CASES = [
     wrong(
         "missing input",
         ["--set", "data=/nowhere/at/all"],
-        "sources.commoncrawl.dumps.0.paths.0: no file matches /nowhere/at/all/",
+        "sources.c4.paths.0: no file matches /nowhere/at/all/",
     ),
     wrong(
         "missing model",
@@ -213,7 +213,7 @@ def test_an_unreadable_output_folder_is_one_line_and_status_2(tmp_path: Path) ->
         ("sources: [", "not YAML"),
         ("- a list", "a config is a mapping of keys to values, not list"),
         ("data: .\n", "sources is missing"),
-        ("sources: {}\n", "sources: give at least one of commoncrawl"),
+        ("sources: {}\n", "sources: give at least one of c4, commoncrawl"),
     ],
 )
 def test_a_config_that_is_none_is_one_line_and_status_2(content: str, part: str, tmp_path: Path) -> None:

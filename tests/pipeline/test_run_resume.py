@@ -158,7 +158,7 @@ def test_a_run_that_did_not_get_to_the_end_leaves_no_token_manifest_of_before(
 ) -> None:
     first = digests(copy, EVERYTHING)
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.sources.commoncrawl.check_language", None)
+        patch.setattr("pipeline.sources.crawl_documents.check_language", None)
         with pytest.raises(RunFailed, match=r"commoncrawl\.documents: .*TypeError"):
             run_demo(copy, "sources.commoncrawl.language.min_score=0.9")
     assert not (copy / "tokens" / SOURCE / "manifest.json").exists()
@@ -200,19 +200,8 @@ def test_changed_input_is_read_again(run_demo: RunDemo, digests: Digests, tmp_pa
 
 
 def test_a_stage_that_is_not_asked_for_must_be_up_to_date(run_demo: RunDemo, copy: Path, tmp_path: Path) -> None:
-    from rich.console import Console
-
-    from pipeline.launch import launch
-
-    def only(output: Path, *stages: str, **settings: Any) -> None:
-        launch(
-            str(ROOT / "configs" / "demo.yaml"),
-            output=str(output),
-            workers=1,
-            stages=stages,
-            overrides=[f"data={ROOT / 'tests' / 'corpus'}"],
-            console=Console(quiet=True),
-        )
+    def only(output: Path, *stages: str) -> None:
+        run_demo(output, stages=stages)
 
     with pytest.raises(SettingsError, match=r"commoncrawl\.fingerprints is not up to date"):
         only(tmp_path / "new", f"{SOURCE}.documents")
