@@ -90,7 +90,8 @@ def language_model(
     from pipeline.fetch_models import fetch_language_model
 
     with _client(output, rate, requests_per_second, tries, contact) as client:
-        path = fetch_language_model(output, client, base_url=base_url, sha256=sha256 or LID_SHA256, verify=verify)
+        wanted = LID_SHA256 if sha256 is None else sha256
+        path = fetch_language_model(output, client, base_url=base_url, sha256=wanted, verify=verify)
     lines = {"sources": {"commoncrawl": {"language_model": {"model": path}}}}
     print(yaml.safe_dump(lines, sort_keys=False), end="")  # noqa: T201
 

@@ -3,7 +3,8 @@
 A part is gone on with only if the server names the version it belongs to (``Range`` with ``If-Range``, RFC 9110,
 section 14); a server that has another version, or knows no ranges, sends the file from its start. A download without
 a length, whose end cannot be told from a broken connection, must have a checksum or be gzip. Beside each finished
-file stands ``<file>.source.json``: where it came from, its size, SHA-256, version and date.
+file stands ``.<file>.source.json``: where it came from, its size, SHA-256, version and date. A file that has one, and
+the size it names, is kept where the server cannot be asked.
 """
 
 import json
@@ -12,14 +13,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from pipeline.fetch_checks import Checks, Inspected, inspect_file
 from pipeline.fetch_http import OK, PARTIAL, RANGE_NOT_SATISFIABLE, Answer, Client, FetchError, MayPass
-from pipeline.fetch_partial import Partial, Whole, whole_of
+from pipeline.fetch_partial import Partial, Whole, beside, whole_of
 from pipeline.files import write_json
 
 #: A whole file that fails its checks is fetched once more, for bits do flip on the way.
 _WHOLE_DOWNLOADS = 2
+_NOTE = "source.json"
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)")
 
 
@@ -49,7 +52,7 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a file came from: the content of ``<file>.source.json``.
+    """Where a file came from: the content of ``.<file>.source.json``.
 
     Attributes:
         url: Its address.
@@ -85,7 +88,6 @@ def fetch(download: Download, client: Client, *, verify: bool = False) -> Source
     if os.path.lexists(download.path):
         source = _keep(download, client, verify=verify)
         if source is not None:
-            client.progress.say(f"{download.name}: already there, {source.bytes} bytes")
             return source
     with Partial(download.path) as part:
         try:
@@ -99,21 +101,25 @@ def fetch(download: Download, client: Client, *, verify: bool = False) -> Source
 
 
 def read_source(path: str) -> Source | None:
-    """Read what ``<path>.source.json`` says of a file; ``None`` where there is none, or it is of another file."""
+    """Read the note of where a file came from; ``None`` where there is no note, no file, or one of another size."""
     try:
-        with open(f"{path}.source.json", encoding="utf-8") as stream:
+        with open(beside(path, _NOTE), encoding="utf-8") as stream:
             source = Source(**json.load(stream))
+        return source if source.bytes == os.path.getsize(path) and isinstance(source.sha256, str) else None
     except (OSError, ValueError, TypeError):
         return None
-    return source if source.bytes == os.path.getsize(path) and isinstance(source.sha256, str) else None
 
 
 def _keep(download: Download, client: Client, *, verify: bool) -> Source | None:
     """Decide whether a file that is there is the one that is wanted."""
     known = read_source(download.path)
-    whole = client.persist(download.url, lambda: _ask(download, client))
+    whole, silent = _compare(download, client, known)
+    said = f"{download.name}: already there, {os.path.getsize(download.path)} bytes"
+    if silent:
+        said += f"; could not be compared with the server's: {silent}"
     fault = _outdated(download, known, whole)
     if known and not verify and not fault and download.checks.sha256 in {None, known.sha256}:
+        client.progress.say(said)
         return known
     found = inspect_file(download.path, download.checks)
     fault = fault or found.fault
@@ -122,7 +128,26 @@ def _keep(download: Download, client: Client, *, verify: bool) -> Source | None:
     if fault:
         client.progress.say(f"{download.name}: {fault}; fetched again")
         return None
+    client.progress.say(said)
     return known or _record(download, client, found, whole)
+
+
+def _compare(download: Download, client: Client, known: Source | None) -> tuple[Whole, str]:
+    """Ask what the server has, or say why it does not tell; only a file with a note can do without its answer.
+
+    A server that failed for all its files is not asked about the next of them, lest each waits for all the tries.
+    """
+    host = urlsplit(download.url).netloc
+    if known is not None and host in client.silent:
+        return Whole(download.url), client.silent[host]
+    try:
+        return client.persist(download.url, lambda: _ask(download, client)), ""
+    except FetchError as error:
+        if known is None:
+            raise
+        if error.others_too:
+            client.silent[host] = str(error)
+        return Whole(download.url), str(error)
 
 
 def _outdated(download: Download, known: Source | None, whole: Whole) -> str:
@@ -198,12 +223,18 @@ def _begin(download: Download, part: Partial, known: Whole | None, answer: Answe
 
 
 def _go_on(part: Partial, known: Whole, answer: Answer) -> Whole:
-    """Check that the server goes on with the same file where the part ends."""
+    """Check that the server goes on with the same file where the part ends.
+
+    ``If-Range`` is not trusted alone, for some servers ignore it: the rest must name the version, by ``ETag`` or
+    ``Last-Modified``, and neither may differ.
+    """
     start, length = _content_range(answer, known)
-    same = answer.headers.get("ETag", known.etag) == known.etag and known.length in {None, length}
+    versions = {"ETag": known.etag, "Last-Modified": known.last_modified}
+    named = {name: answer.headers[name] for name in versions if name in answer.headers}
+    same = named.items() <= versions.items() and known.length in {None, length}
     if answer.status == RANGE_NOT_SATISFIABLE and length == part.size and same:
         return known
-    if answer.status == PARTIAL and start == part.size and same:
+    if answer.status == PARTIAL and start == part.size and same and named:
         return Whole(known.url, known.etag, known.last_modified, length)
     part.restart()
     raise MayPass("the server has another version, or another part, than the one begun with; starting over")
@@ -233,5 +264,5 @@ def _copy(download: Download, client: Client, part: Partial, answer: Answer, who
 def _record(download: Download, client: Client, found: Inspected, whole: Whole) -> Source:
     date = datetime.fromtimestamp(client.now(), UTC).isoformat(timespec="seconds")
     source = Source(download.url, found.bytes, found.sha256, whole.etag, whole.last_modified, date)
-    write_json(f"{download.path}.source.json", asdict(source))
+    write_json(beside(download.path, _NOTE), asdict(source))
     return source

@@ -1,12 +1,18 @@
-"""What a downloaded file must be: checksums, first bytes, gzip that is whole to its end (RFC 1952)."""
+"""What a downloaded file must be: checksums, first bytes, gzip that is whole to its end (RFC 1952).
+
+Nothing that is fetched is HTML, so a page of it is a fault whatever is known of the file: servers and proxies send
+pages to sign in, or to say sorry, with status 200.
+"""
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from isal import isal_zlib
 
 GZIP_HEAD = b"\x1f\x8b\x08"
 _GZIP_WINDOW = 31  # zlib's code for "gzip, with its header and checksum"
+_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|html)", re.IGNORECASE)
 _READ_BYTES = 1 << 20
 _SLICE_BYTES = 1 << 14
 
@@ -52,10 +58,11 @@ def inspect_file(path: str, checks: Checks) -> Inspected:
     """Read a file once, from end to end, and hold it to the checks."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     walk = GzipWalk() if checks.gzip else None
-    size, head = 0, b""
+    size, head, page = 0, b"", False
     with open(path, "rb") as stream:
         while piece := stream.read(_READ_BYTES):
-            head = head or piece[: len(checks.head)]
+            if not size:
+                head, page = piece[: len(checks.head)], _HTML.match(piece) is not None
             size += len(piece)
             sha256.update(piece)
             if checks.md5 is not None:
@@ -63,7 +70,9 @@ def inspect_file(path: str, checks: Checks) -> Inspected:
             if walk is not None:
                 walk.feed(piece)
     fault = _hash_fault(checks, sha256.hexdigest(), md5.hexdigest())
-    if head != checks.head:
+    if page:
+        fault = "begins with HTML: an error page, or one to sign in, and not what was asked for"
+    elif head != checks.head:
         fault = f"begins with {head!r} instead of {checks.head!r}"
     elif walk is not None and (broken := walk.finish()):
         fault = broken

@@ -12,12 +12,12 @@ import itertools
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import yaml
 
-from pipeline.fetch import Download, fetch
+from pipeline.fetch import Download, fetch, read_source
 from pipeline.fetch_checks import GZIP_HEAD, Checks
 from pipeline.fetch_http import Client, FetchError, is_web_address
 from pipeline.fetch_places import CRAWL_URL, DUMPS_URL, Kind
@@ -69,7 +69,7 @@ class CrawlPart:
     Attributes:
         dump: The dump's id.
         paths: The list's path below the folder, for a config's ``paths``.
-        fetched: The files that are there, as listed in it.
+        fetched: The files asked for that are there.
         failed: The files that could not be had, and why.
     """
 
@@ -89,9 +89,10 @@ def fetch_crawl(
     base_url: str = CRAWL_URL,
     verify: bool = False,
 ) -> CrawlPart:
-    """Fetch some files of a dump below a folder, under their own paths, and write the list of them.
+    """Fetch some files of a dump below a folder, under their own paths, and write the list of what is there of it.
 
-    A file that is missing, or not whole on the server, is left out of the list and told; the others are fetched.
+    A file that is missing, or not whole on the server, is left out of the list and told; the others are fetched. Files
+    of earlier downloads stay in the list, so that a config that names it loses none.
 
     Args:
         dump: The dump's id, e.g. ``CC-MAIN-2019-30``.
@@ -110,7 +111,19 @@ def fetch_crawl(
     if not _DUMP.fullmatch(dump):
         raise SettingsError(f"DUMP {dump!r}: must be an id as listed at {DUMPS_URL}, e.g. CC-MAIN-2019-30")
     list_path = f"crawl-data/{dump}/{kind}.paths"
-    chosen = choose(_fetch_list(f"{list_path}.gz", kind, output, client, base_url, verify=verify), choice, dump)
+    listed = _fetch_list(f"{list_path}.gz", kind, output, client, base_url, verify=verify)
+    chosen = choose(listed, choice, dump)
+    failed = _fetch_files(chosen, output, client, base_url, verify=verify)
+    fetched = tuple(path for path in chosen if path not in set(failed))
+    there = _there(listed, set(chosen), set(fetched), output)
+    if len(there) > len(fetched):
+        client.progress.say(f"{list_path}: files of earlier downloads that stay listed: {len(there) - len(fetched)}")
+    write_bytes(os.path.join(output, list_path), "".join(f"{path}\n" for path in there).encode())
+    return CrawlPart(dump, list_path, fetched, failed)
+
+
+def _fetch_files(chosen: Sequence[str], output: str, client: Client, base_url: str, *, verify: bool) -> tuple[str, ...]:
+    """Fetch files one after the other, and give those that could not be had."""
     failed = []
     for position, path in enumerate(chosen, start=1):
         client.progress.say(f"file {position} of {len(chosen)}: {path}")
@@ -121,9 +134,12 @@ def fetch_crawl(
                 raise
             client.progress.say(f"left out: {error}")
             failed.append(path)
-    fetched = tuple(path for path in chosen if path not in set(failed))
-    write_bytes(os.path.join(output, list_path), "".join(f"{path}\n" for path in fetched).encode())
-    return CrawlPart(dump, list_path, fetched, tuple(failed))
+    return tuple(failed)
+
+
+def _there(listed: Sequence[str], chosen: Container[str], fetched: Container[str], output: str) -> list[str]:
+    """Give the files of a dump that are whole here, in its order: those just fetched, and those with a note."""
+    return [path for path in listed if path in fetched or (path not in chosen and read_source(_local(path, output)))]
 
 
 def choose(paths: Sequence[str], choice: Choice, dump: str = "the dump") -> list[str]:
@@ -201,7 +217,11 @@ def _checked(line: bytes, origin: str, kind: Kind) -> str:
 
 def _download(path: str, output: str, base_url: str, max_bytes: int) -> Download:
     checks = Checks(gzip=True, head=GZIP_HEAD)
-    return Download(f"{base_url}/{path}", os.path.join(output, *path.split("/")), checks, max_bytes, _HINTS)
+    return Download(f"{base_url}/{path}", _local(path, output), checks, max_bytes, _HINTS)
+
+
+def _local(path: str, output: str) -> str:
+    return os.path.join(output, *path.split("/"))
 
 
 def check_place(base_url: str, output: str) -> str:

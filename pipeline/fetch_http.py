@@ -13,10 +13,11 @@ from typing import Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTimeoutError
 
 from pipeline.fetch_manners import FetchSettings, Pace, backoff_seconds, retry_after_seconds, user_agent
 from pipeline.fetch_progress import FetchProgress
+from pipeline.fetch_watch import Watch, WatchedAdapter
 
 T = TypeVar("T")
 
@@ -64,10 +65,12 @@ class Answer:
         headers: By name, upper and lower case alike.
     """
 
-    def __init__(self, response: requests.Response, settings: FetchSettings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, response: requests.Response, settings: FetchSettings, clock: Callable[[], float], watch: Watch
+    ) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
-        self._raw, self._settings, self._clock = response.raw, settings, clock
+        self._raw, self._settings, self._clock, self._watch = response.raw, settings, clock, watch
         self._waited = self._came = 0.0
 
     @property
@@ -88,6 +91,7 @@ class Answer:
             MayPass: The connection broke, the server went silent or drips, or the body ended early.
         """
         start = self._clock()
+        self._watch.begin()
         try:
             piece: bytes = self._raw.read1(most, decode_content=False) or b""
         except ReadTimeoutError as error:
@@ -114,6 +118,9 @@ class Client:
         now: Seconds since 1970.
         seed: Distinguishes the pauses of clients that fail together.
         trust_environment: Whether proxies, certificates and ``~/.netrc`` of the environment are used.
+
+    Attributes:
+        silent: Servers, by name and port, that would not say what they have, and why.
     """
 
     def __init__(
@@ -129,11 +136,16 @@ class Client:
     ) -> None:
         self.settings, self.progress = settings, progress
         self.now = now
+        self.silent: dict[str, str] = {}
         self._sleep, self._clock, self._seed = sleep, clock, seed
         self._requests = Pace(settings.requests_per_second, clock, sleep)
         self._bytes = Pace(settings.rate, clock, sleep)
+        # Nothing may be silent, nor be sent without getting on, for longer than this.
+        self._watch = Watch(settings.read_seconds + settings.slowest_seconds, clock)
         self._session = _OneHop()
         self._session.trust_env = trust_environment
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, WatchedAdapter(self._watch))
         # A body that a proxy or server compresses on its way has neither the length nor the bytes of the file.
         self._session.headers.update({"User-Agent": user_agent(settings), "Accept-Encoding": "identity"})
 
@@ -167,7 +179,7 @@ class Client:
             with contextlib.closing(self._send(method, address, headers or {})) as response:
                 if response.status_code not in _REDIRECTS:
                     self._judge(response, address, hints or {})
-                    yield Answer(response, self.settings, self._clock)
+                    yield Answer(response, self.settings, self._clock, self._watch)
                     return
                 address = _redirected(address, response.headers.get("Location", ""))
         raise FetchError(f"{url}: redirected more than {_MAX_REDIRECTS} times")
@@ -264,5 +276,7 @@ def _reason(error: BaseException) -> str:
     inner = error.args[0] if error.args and isinstance(error.args[0], BaseException) else error
     if isinstance(inner, MaxRetryError) and inner.reason is not None:
         inner = inner.reason
+    if isinstance(inner, ProtocolError) and isinstance(inner.args[-1], BaseException):
+        inner = inner.args[-1]
     text = " ".join(str(inner).split()) or type(inner).__name__
     return text[:_MAX_REASON_CHARS]

@@ -24,7 +24,8 @@ class FetchSettings(BaseModel):
         connect_seconds: Longest wait for a connection.
         read_seconds: Longest wait for the next byte.
         slowest_bytes_per_second: A body that comes more slowly than this counts as a connection that broke...
-        slowest_seconds: ...judged after each of these many seconds of waiting.
+        slowest_seconds: ...judged after each of these many seconds of waiting. Bytes that are none of the body (an
+            answer's head, the frame of its chunks) may come for ``read_seconds + slowest_seconds`` in a row.
         pause_seconds: Longest pause before the second try; it doubles with each.
         max_pause_seconds: Where it stops doubling.
         max_retry_after_seconds: Longest pause granted to a server that names one.

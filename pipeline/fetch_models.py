@@ -20,6 +20,7 @@ _KENLM_HEAD = b"mmap lm http://kheafield.com/code format version"
 _SENTENCEPIECE_HEAD = b"\n"  # field 1, length-delimited: the first piece
 _MAX_MODEL_BYTES = 64 << 30
 _MAX_LIST_BYTES = 1 << 20
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]+)*")
 
 
@@ -32,18 +33,20 @@ def fetch_language_model(
         output: A local folder.
         client: How to ask.
         base_url: The server.
-        sha256: What it must have; ``None`` checks the length and the first bytes alone.
+        sha256: What it must have, in hexadecimal of either case; ``None`` checks the length and the first bytes alone.
         verify: Read a model that is there already once more.
 
     Returns:
         The model's path.
 
     Raises:
-        SettingsError: The address or the folder cannot be.
+        SettingsError: The address, the folder or the checksum cannot be.
         FetchError: The model cannot be had.
     """
     base_url = check_place(base_url, output)
-    checks = Checks(sha256=sha256, head=_FASTTEXT_HEAD)
+    if sha256 is not None and not _SHA256.fullmatch(sha256):
+        raise SettingsError(f"--sha256 {sha256!r}: must be the 64 hexadecimal digits of a SHA-256")
+    checks = Checks(sha256=sha256 and sha256.lower(), head=_FASTTEXT_HEAD)
     path = os.path.join(output, LID_NAME)
     fetch(Download(f"{base_url}/{LID_NAME}", path, checks, _MAX_MODEL_BYTES), client, verify=verify)
     return path

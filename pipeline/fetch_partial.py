@@ -1,6 +1,7 @@
 """The part of a file that has come so far, kept so that the next try or the next run goes on where this one ended.
 
-``<file>.partial`` holds the bytes, ``<file>.partial.json`` what the server said of the whole file they belong to.
+``.<file>.partial`` holds the bytes, ``.<file>.partial.json`` what the server said of the whole file they belong to. As
+all hidden files they are no input, so a folder may be read while something in it is still under way.
 """
 
 import contextlib
@@ -46,6 +47,16 @@ def whole_of(url: str, answer: Answer) -> Whole:
     return Whole(url, answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""), answer.length)
 
 
+def beside(path: str, ending: str) -> str:
+    """Name a file of the downloader's own that belongs to another.
+
+    >>> beside("crawl/1.wet.gz", "partial")
+    'crawl/.1.wet.gz.partial'
+    """
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{ending}")
+
+
 class Partial:
     """A file under way, locked against other processes while it is open.
 
@@ -58,8 +69,8 @@ class Partial:
 
     def __init__(self, path: str) -> None:
         self._final = path
-        self.path = f"{path}.partial"
-        self._note = f"{path}.partial.json"
+        self.path = beside(path, "partial")
+        self._note = beside(path, "partial.json")
         self._file = -1
         self.size = 0
 

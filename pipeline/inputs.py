@@ -23,6 +23,7 @@ from pipeline.settings import SettingsError
 _GLOB = re.compile(r"[*?\[]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@~-]")
 _MAX_NAME = 160
+_LISTS = (".paths", ".paths.gz")
 #: Requests to an object store under way at once.
 _REQUESTS = 64
 
@@ -48,9 +49,9 @@ def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key:
         try:
             found = list(_expand(entry, data))
         except (OSError, ValueError) as error:
-            raise SettingsError(f"{key}.{position}: {error}: {_absolute(entry, data)}") from error
+            raise SettingsError(f"{key}.{position}: {error}: {below(entry, data)}") from error
         if not found:
-            raise SettingsError(f"{key}.{position}: no file matches {_absolute(entry, data)}")
+            raise SettingsError(f"{key}.{position}: no file matches {below(entry, data)}")
         for name, file in found:
             shard_name = _shard_name(dump, name)
             shard = Shard(source, shard_name, file.path, file.size_in_bytes, dump)
@@ -63,12 +64,12 @@ def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key:
 
 
 def _expand(entry: str, data: str) -> Iterable[tuple[str, FileMetadata]]:
-    path = _absolute(entry, data)
-    if path.endswith((".paths", ".paths.gz")):
+    path = below(entry, data)
+    if path.endswith(_LISTS):
         content = read_bytes(path)
         lines = (gzip.decompress(content) if path.endswith(".gz") else content).decode().split()
         with ThreadPoolExecutor(_REQUESTS) as pool:
-            found = dict(zip(lines, pool.map(lambda line: match(_absolute(line, data)), lines), strict=True))
+            found = dict(zip(lines, pool.map(lambda line: match(below(line, data)), lines), strict=True))
         missing = [line for line, files in found.items() if not files]
         if missing:
             raise FileNotFoundError(f"{missing[0]} is missing")
@@ -83,7 +84,9 @@ def _expand(entry: str, data: str) -> Iterable[tuple[str, FileMetadata]]:
         return [(os.path.basename(path), file) for file in match(path)]
     _refuse_links(path)
     inside = _visible(path.rstrip("/") + "/", match(path.rstrip("/") + "/**"))
-    return inside or [(path.rsplit("/", 1)[-1], file) for file in match(path)]
+    if inside or (is_local(path) and os.path.isdir(path)):
+        return inside
+    return [(path.rsplit("/", 1)[-1], file) for file in match(path)]
 
 
 def _refuse_links(root: str) -> None:
@@ -99,8 +102,8 @@ def _refuse_links(root: str) -> None:
 
 
 def _visible(root: str, files: Sequence[FileMetadata]) -> list[tuple[str, FileMetadata]]:
-    """Name files by their path below the root; hidden files and folders are not input."""
-    named = [(file.path.removeprefix(root), file) for file in files]
+    """Name files by their path below the root; hidden files and folders are not input, nor are lists of paths."""
+    named = [(file.path.removeprefix(root), file) for file in files if not file.path.endswith(_LISTS)]
     return [(name, file) for name, file in named if not any(part.startswith(".") for part in name.split("/"))]
 
 
@@ -109,7 +112,8 @@ def _first_glob(path: str) -> int:
     return found.start() if found else len(path)
 
 
-def _absolute(entry: str, data: str) -> str:
+def below(entry: str, data: str) -> str:
+    """Put a path below the config's ``data``, unless it is absolute or has a filesystem of its own."""
     if not is_local(entry) or os.path.isabs(entry):
         return entry
     return join(data, entry)

@@ -73,6 +73,21 @@ def test_a_list_of_paths_is_read_relative_to_the_data(crawl: Path, suffix: str) 
     assert found(crawl, f"lists/wet.{suffix}") == ["other/4.wet.gz", "wet/2.wet.gz"]
 
 
+@pytest.mark.parametrize("entry", ["", "wet", "wet/*", "**", "**/*"])
+def test_lists_and_what_a_download_keeps_beside_its_files_are_no_crawl_files(crawl: Path, entry: str) -> None:
+    before = found(crawl, entry)
+    put(crawl, "wet/wet.paths", "wet/wet.paths.gz", "wet/deep/warc.paths", "wet/paths")
+    put(crawl, "wet/.4.wet.gz.partial", "wet/.4.wet.gz.partial.json", "wet/.1.wet.gz.source.json")
+    assert found(crawl, entry) == sorted([*before, "wet/paths"])
+
+
+@pytest.mark.parametrize("entry", ["lists", "lists/*"])
+def test_a_folder_of_lists_alone_is_a_wrong_setting(crawl: Path, entry: str) -> None:
+    put(crawl, "lists/wet.paths")
+    with pytest.raises(SettingsError, match=f"no file matches .*{entry.replace('*', '.')}"):
+        shards_of(crawl, entry)
+
+
 @pytest.mark.parametrize("entry", ["nope", "nope/*.gz", "wet/nope.gz", "nope.paths", "nope.paths.gz"])
 def test_an_entry_without_a_file_is_a_wrong_setting(crawl: Path, entry: str) -> None:
     with pytest.raises(SettingsError, match=rf"{KEY}\.1: .*{entry.replace('*', '.')}"):

@@ -97,6 +97,8 @@ def test_the_language_model_comes_with_lines_for_a_config(run, server, tmp_path)
         (["crawl", "D", "--segments=1", "--contact=a\nb"], "contact"),
         (["crawl", "D", "--segments=1", "--base-url=ftp://x"], "--base-url"),
         (["ccnet-models", "xx"], "CCNet has models of"),
+        (["language-model", "--sha256=abc"], "--sha256 'abc': must be the 64 hexadecimal digits of a SHA-256"),
+        (["language-model", "--sha256="], "--sha256 '': must be"),
     ],
 )
 def test_wrong_usage_is_told_in_a_line_before_anything_is_asked(run, tmp_path, arguments, why):

@@ -17,6 +17,7 @@ import pytest
 from pipeline.fetch import Download, Source, fetch, read_source
 from pipeline.fetch_checks import Checks
 from pipeline.fetch_http import FetchError
+from pipeline.fetch_partial import beside
 
 BODY = random.Random(1).randbytes(300_000)
 ETAG = {"ETag": '"v1"'}
@@ -36,11 +37,11 @@ def test_a_file_comes_whole_with_a_note_of_where_it_came_from(server, reply, cli
     url = server.put("/f", reply(BODY, headers={**ETAG, "Last-Modified": "Sat, 01 Jan 2022 00:00:00 GMT"}))
     source = fetch(Download(url, target), client)
     assert Path(target).read_bytes() == BODY
-    assert names(tmp_path) == ["file.bin", "file.bin.source.json"]
+    assert names(tmp_path) == [".file.bin.source.json", "file.bin"]
     sha256 = hashlib.sha256(BODY).hexdigest()
     date = "2001-09-09T01:46:40+00:00"  # the client's clock stands at 1e9 seconds
     assert source == Source(url, 300_000, sha256, '"v1"', "Sat, 01 Jan 2022 00:00:00 GMT", date)
-    assert json.loads((tmp_path / "file.bin.source.json").read_text())["sha256"] == sha256
+    assert json.loads((tmp_path / ".file.bin.source.json").read_text())["sha256"] == sha256
     assert server.methods() == ["GET"]
 
 
@@ -56,21 +57,21 @@ def test_a_broken_connection_is_gone_on_with_where_it_broke(server, reply, clien
     assert server.ranges() == [None, f"bytes={CUT}-"]
     assert server.asked[1].headers["if-range"] == '"v1"'
     assert len(time.pauses) == 1
-    assert names(tmp_path) == ["file.bin", "file.bin.source.json"]
+    assert names(tmp_path) == [".file.bin.source.json", "file.bin"]
 
 
 def test_the_next_run_goes_on_where_the_last_one_gave_up(server, reply, make_client, said, tmp_path, target):
     url = server.put("/f", reply(BODY, headers=ETAG, cut=CUT))
     with pytest.raises(FetchError, match=r"\(tries: 1\)"):
         fetch(Download(url, target), make_client(tries=1))
-    assert names(tmp_path) == ["file.bin.partial", "file.bin.partial.json"]
-    assert (tmp_path / "file.bin.partial").read_bytes() == BODY[:CUT]
+    assert names(tmp_path) == [".file.bin.partial", ".file.bin.partial.json"]
+    assert (tmp_path / ".file.bin.partial").read_bytes() == BODY[:CUT]
     server.put("/f", reply(BODY, headers=ETAG))
     fetch(Download(url, target), make_client())
     assert server.ranges() == [None, f"bytes={CUT}-"]
     assert f"file.bin: going on at byte {CUT}" in said.getvalue()
     assert Path(target).read_bytes() == BODY
-    assert names(tmp_path) == ["file.bin", "file.bin.source.json"]
+    assert names(tmp_path) == [".file.bin.source.json", "file.bin"]
 
 
 def test_last_modified_stands_in_for_a_missing_or_weak_etag(server, reply, client, target):
@@ -122,6 +123,39 @@ def test_a_server_that_goes_on_with_another_version_is_not_believed(server, repl
     assert Path(target).read_bytes() == new
 
 
+OLD, NEW = ({"Last-Modified": f"Sat, 0{day} Jan 2022 00:00:00 GMT"} for day in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("known", "named"),
+    [
+        (OLD, NEW),
+        ({**OLD, "ETag": 'W/"1"'}, NEW),
+        ({**OLD, **ETAG}, {**NEW, **ETAG}),
+        (OLD, {**OLD, **ETAG}),
+        (OLD, {}),
+        (ETAG, {}),
+    ],
+)
+def test_half_a_file_is_not_completed_with_half_of_another(server, reply, client, target, known, named):
+    """The server ignores If-Range; its new file is as long as the old one."""
+    new = BODY[::-1]
+    rest = reply(new[CUT:], 206, {**named, "Content-Range": f"bytes {CUT}-299999/300000"}, ranges=False)
+    url = server.put("/f", reply(BODY, headers=known, cut=CUT), rest, reply(new, headers=NEW))
+    fetch(Download(url, target), client)
+    assert server.ranges() == [None, f"bytes={CUT}-", None]
+    assert Path(target).read_bytes() == new
+
+
+@pytest.mark.parametrize("named", [OLD, ETAG, {**OLD, **ETAG}])
+def test_either_name_of_the_version_is_enough_to_go_on(server, reply, client, target, named):
+    rest = reply(BODY[CUT:], 206, {**named, "Content-Range": f"bytes {CUT}-299999/300000"}, ranges=False)
+    url = server.put("/f", reply(BODY, headers={**OLD, **ETAG}, cut=CUT), rest)
+    fetch(Download(url, target), client)
+    assert server.ranges() == [None, f"bytes={CUT}-"]
+    assert Path(target).read_bytes() == BODY
+
+
 @pytest.mark.parametrize("content_range", ["bytes 0-99/300000", "bytes 100001-299999/300000", "pages 1-2/3", ""])
 def test_another_range_than_asked_for_starts_the_file_over(server, reply, client, target, content_range):
     wrong = reply(BODY[CUT:], 206, {**ETAG, "Content-Range": content_range})
@@ -139,9 +173,9 @@ def test_a_range_of_unknown_length_is_taken_at_the_length_first_promised(server,
 
 
 def leave_part(target, content, **known):
-    Path(f"{target}.partial").write_bytes(content)
+    Path(beside(target, "partial")).write_bytes(content)
     note = {"etag": '"v1"', "last_modified": "", "length": None, **known}
-    Path(f"{target}.partial.json").write_text(json.dumps(note))
+    Path(beside(target, "partial.json")).write_text(json.dumps(note))
 
 
 def test_a_part_that_is_whole_already_asks_for_nothing(server, reply, client, target):
@@ -175,7 +209,7 @@ def test_no_more_bytes_starts_over_if_the_server_has_fewer(server, reply, client
 def test_a_part_of_unknown_origin_is_not_gone_on_with(server, reply, client, target, note):
     url = server.put("/f", reply(BODY, headers=ETAG))
     leave_part(target, b"something else")
-    Path(f"{target}.partial.json").write_text(note)
+    Path(beside(target, "partial.json")).write_text(note)
     fetch(Download(url, target), client)
     assert server.ranges() == [None]
     assert Path(target).read_bytes() == BODY
@@ -186,7 +220,7 @@ def test_fewer_bytes_than_promised_never_make_a_file(server, reply, make_client,
     with pytest.raises(FetchError, match=r"tries: 3"):
         fetch(Download(url, target), make_client(tries=3))
     assert len(server.asked) == 3
-    assert names(tmp_path) == ["file.bin.partial", "file.bin.partial.json"]
+    assert names(tmp_path) == [".file.bin.partial", ".file.bin.partial.json"]
 
 
 def test_chunks_that_break_off_are_not_taken_for_the_end(server, reply, client, target):
@@ -258,10 +292,18 @@ def test_bytes_flipped_on_the_way_are_fetched_again(server, client, target):
     assert Path(target).read_bytes() == BODY
 
 
-def test_a_page_in_place_of_a_model_is_refused(server, client, tmp_path, target):
-    url = server.put("/f", b"<html>sign in</html>")
-    with pytest.raises(FetchError, match=r"begins with b'<htm' instead of b'\\xba\\x16O/'"):
+def test_another_format_than_the_models_is_refused(server, client, tmp_path, target):
+    url = server.put("/f", b"not a model")
+    with pytest.raises(FetchError, match=r"begins with b'not ' instead of b'\\xba\\x16O/'"):
         fetch(Download(url, target, Checks(head=b"\xba\x16\x4f\x2f")), client)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("checks", [Checks(), Checks(head=b"\n"), Checks(sha256="0" * 64)])
+def test_a_page_in_place_of_a_file_is_refused_whatever_is_known_of_it(server, client, tmp_path, target, checks):
+    url = server.put("/f", b"\n <!DOCTYPE html><title>Sign in</title>")
+    with pytest.raises(FetchError, match="the file begins with HTML: an error page, or one to sign in"):
+        fetch(Download(url, target, checks), client)
     assert names(tmp_path) == []
 
 
@@ -353,9 +395,77 @@ def test_a_server_that_knows_no_head_is_believed_by_the_note(server, reply, clie
     assert server.methods() == ["GET", "HEAD"]
 
 
+@pytest.mark.parametrize(("status", "requests"), [(403, 1), (404, 1), (503, 3)])
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_file_with_a_note_stays_where_the_server_does_not_tell(
+    server, reply, make_client, said, target, status, requests, verify
+):
+    url = server.put("/f", reply(BODY, headers=ETAG))
+    client = make_client(tries=3)
+    first = fetch(Download(url, target), client)
+    server.put("/f", reply(b"no", status))
+    assert fetch(Download(url, target), client, verify=verify) == first
+    assert server.methods() == ["GET"] + ["HEAD"] * requests
+    told = said.getvalue().splitlines()[-1]
+    why = f"{url}: the server answered {status}"
+    assert told.startswith(f"file.bin: already there, 300000 bytes; could not be compared with the server's: {why}")
+
+
+def test_files_with_notes_stay_without_a_server_which_is_waited_for_once(server, make_client, time, said, tmp_path):
+    downloads = [Download(server.put(f"/{name}", BODY), str(tmp_path / name)) for name in "ab"]
+    first = [fetch(download, make_client()) for download in downloads]
+    server.close()
+    client = make_client(tries=3)
+    assert [fetch(download, client) for download in downloads] == first
+    assert len(time.pauses) == 2
+    assert said.getvalue().count("could not be compared with the server's") == 2
+    with pytest.raises(FetchError, match="refused"):
+        fetch(Download(downloads[0].url, str(tmp_path / "c")), client)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: os.remove(beside(path, "source.json")),
+        lambda path: os.truncate(path, CUT),
+    ],
+    ids=["no note", "another size"],
+)
+def test_a_file_that_is_not_known_to_be_whole_needs_the_server(server, reply, client, target, spoil):
+    url = server.put("/f", BODY)
+    fetch(Download(url, target), client)
+    spoil(target)
+    server.put("/f", reply(b"no", 404))
+    with pytest.raises(FetchError, match="answered 404"):
+        fetch(Download(url, target), client)
+
+
+def test_a_file_with_another_checksum_than_wanted_needs_the_server(server, reply, client, target):
+    url = server.put("/f", BODY)
+    fetch(Download(url, target), client)
+    server.put("/f", reply(b"no", 404))
+    with pytest.raises(FetchError, match="answered 404"):
+        fetch(Download(url, target, Checks(sha256="0" * 64)), client)
+
+
+def test_damage_is_not_kept_for_want_of_a_server(server, reply, client, target):
+    url = server.put("/f", BODY)
+    fetch(Download(url, target), client)
+    Path(target).write_bytes(BODY[::-1])
+    server.put("/f", reply(b"no", 404))
+    with pytest.raises(FetchError, match="answered 404"):
+        fetch(Download(url, target), client, verify=True)
+
+
+def test_a_note_without_its_file_is_none(server, client, target):
+    fetch(Download(server.put("/f", BODY), target), client)
+    os.remove(target)
+    assert read_source(target) is None
+
+
 def test_another_process_at_the_same_file_is_not_disturbed(server, client, target):
     url = server.put("/f", BODY)
-    with open(f"{target}.partial", "wb") as stream:
+    with open(beside(target, "partial"), "wb") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         with pytest.raises(FetchError, match=r"file\.bin: another process is downloading it"):
             fetch(Download(url, target), client)
@@ -379,7 +489,7 @@ def test_a_disk_that_takes_no_more_keeps_what_came(server, reply, client, target
 
 
 def test_ctrl_c_keeps_what_came(server, reply, client, target):
-    part = Path(f"{target}.partial")
+    part = Path(beside(target, "partial"))
 
     def interrupt():
         for _ in range(5000):
@@ -416,11 +526,11 @@ def test_a_line_that_gains_too_little_is_given_up(server, reply, make_client, ta
 
 def test_a_part_that_another_process_has_just_finished_is_left_alone(server, client, monkeypatch, target):
     url = server.put("/f", BODY[::-1])
-    Path(f"{target}.partial").write_bytes(BODY)
+    Path(beside(target, "partial")).write_bytes(BODY)
     lock = fcntl.flock
 
     def finish_elsewhere(file, operation):
-        os.replace(f"{target}.partial", target)
+        os.replace(beside(target, "partial"), target)
         lock(file, operation)
 
     monkeypatch.setattr("pipeline.fetch_partial.fcntl.flock", finish_elsewhere)

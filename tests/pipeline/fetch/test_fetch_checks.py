@@ -76,6 +76,27 @@ def test_a_file_is_held_to_what_is_known_of_it(tmp_path, checks, fault):
     assert (found.bytes, found.sha256, found.fault) == (70_000, hashlib.sha256(NOISE).hexdigest(), fault)
 
 
+@pytest.mark.parametrize(
+    ("content", "is_page"),
+    [
+        (b"<!doctype html>", True),
+        (b"<!DOCTYPE HTML PUBLIC", True),
+        (b"<HTML lang=en>", True),
+        (b" \r\n\t\n<html>", True),
+        (b"\xef\xbb\xbf<html>", True),
+        (b" " * 3_000_000 + b"<html>", False),  # not looked for behind the first mebibyte
+        (b"\n\x0e\n\x05<unk>", False),
+        (b"<", False),
+        (b"htm\nhtml\n", False),
+        (b"darn\n<html>", False),
+    ],
+)
+def test_a_page_of_html_is_told_by_its_first_word(tmp_path, content, is_page):
+    (tmp_path / "f").write_bytes(content)
+    fault = inspect_file(str(tmp_path / "f"), Checks()).fault
+    assert fault == ("begins with HTML: an error page, or one to sign in, and not what was asked for" * is_page)
+
+
 def test_an_empty_file_has_no_head(tmp_path):
     (tmp_path / "f").touch()
     assert inspect_file(str(tmp_path / "f"), Checks(head=b"x")).fault == "begins with b'' instead of b'x'"

@@ -1,6 +1,7 @@
 """Common Crawl: which files are taken, that none climbs out of the folder, and that a config finds them."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,61 @@ def test_a_second_run_asks_for_sizes_only_and_a_larger_one_for_what_is_missing(s
     assert run(2) == ["HEAD", "HEAD", "HEAD"]
     assert run(3) == ["HEAD", "HEAD", "HEAD", "GET"]
     assert (tmp_path / f"crawl-data/{DUMP}/wet.paths").read_text() == "".join(f"{path}\n" for path in WET)
-    assert run(1) == ["HEAD", "HEAD"]
-    assert (tmp_path / f"crawl-data/{DUMP}/wet.paths").read_text() == f"{WET[0]}\n"
+
+
+def test_the_list_keeps_the_files_of_earlier_downloads(server, client, said, dump, tmp_path):
+    def run(choice):
+        part = fetch_crawl(DUMP, Kind.WET, choice, str(tmp_path), client, base_url=server.url)
+        return part.fetched, (tmp_path / part.paths).read_text().split()
+
+    assert run(Choice(1, first=2)) == ((WET[2],), [WET[2]])
+    assert "earlier downloads" not in said.getvalue()
+    assert run(Choice(1)) == ((WET[0],), [WET[0], WET[2]])
+    assert f"crawl-data/{DUMP}/wet.paths: files of earlier downloads that stay listed: 1" in said.getvalue()
+    assert run(Choice(1, first=1)) == ((WET[1],), WET)
+    os.truncate(tmp_path / WET[0], 5)
+    os.remove(tmp_path / WET[2])
+    assert run(Choice(1, first=1)) == ((WET[1],), [WET[1]])
+
+
+def test_a_file_without_a_note_is_not_listed_unless_asked_for(server, client, dump, tmp_path):
+    (tmp_path / WET[2]).parent.mkdir(parents=True)
+    (tmp_path / WET[2]).write_bytes(dump[WET[2]])
+    for choice, listed in [(Choice(1), WET[:1]), (Choice(1, first=2), [WET[0], WET[2]])]:
+        part = fetch_crawl(DUMP, Kind.WET, choice, str(tmp_path), client, base_url=server.url)
+        assert (tmp_path / part.paths).read_text().split() == listed
+
+
+def test_a_file_that_was_whole_and_is_no_more_on_the_server_either_is_left_out(server, reply, client, dump, tmp_path):
+    fetch_crawl(DUMP, Kind.WET, Choice(2), str(tmp_path), client, base_url=server.url)
+    server.put(f"/{WET[0]}", dump[WET[0]][:-3])  # another length: fetched again, and no gzip
+    part = fetch_crawl(DUMP, Kind.WET, Choice(2), str(tmp_path), client, base_url=server.url)
+    assert (part.fetched, part.failed) == ((WET[1],), (WET[0],))
+    assert (tmp_path / part.paths).read_text() == f"{WET[1]}\n"
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_a_dump_that_is_here_stays_listed_whatever_the_server_says(server, reply, make_client, dump, tmp_path, status):
+    client = make_client(tries=2)
+    first = fetch_crawl(DUMP, Kind.WET, Choice(3), str(tmp_path), client, base_url=server.url)
+    for path in (*WET, f"crawl-data/{DUMP}/wet.paths.gz"):
+        server.put(f"/{path}", reply(b"no", status))
+    del server.asked[:]
+    assert fetch_crawl(DUMP, Kind.WET, Choice(3), str(tmp_path), client, base_url=server.url) == first
+    assert (tmp_path / first.paths).read_text().split() == WET
+    assert len(server.asked) == {403: 1, 404: 4, 503: 2}[status]
+
+
+def test_a_folder_that_is_downloaded_to_holds_nothing_but_crawl_files_as_input(server, reply, client, dump, tmp_path):
+    cut = reply(dump[WET[1]], headers={"ETag": '"1"'}, cut=100)
+    server.put(f"/{WET[1]}", cut)
+    with pytest.raises(FetchError):
+        fetch_crawl(DUMP, Kind.WET, Choice(2), str(tmp_path), client, base_url=server.url)
+    (tmp_path / f"crawl-data/{DUMP}/wet.paths").write_text(f"{WET[0]}\n")
+    assert len(list(tmp_path.rglob("*.partial"))) == 1
+    for entry in ("crawl-data", "crawl-data/**"):
+        shards = list_shards("commoncrawl", DUMP, [entry], data=str(tmp_path), key="paths")
+        assert [shard.path for shard in shards] == [str(tmp_path / WET[0])]
 
 
 def test_a_file_that_is_missing_or_broken_is_left_out_and_told(server, reply, client, said, dump, tmp_path):
@@ -183,7 +237,7 @@ def test_a_list_of_too_many_paths_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_list_that_is_no_gzip_is_refused_before_it_is_read(server, client, tmp_path):
-    server.put(f"/crawl-data/{DUMP}/wet.paths.gz", b"<html>an error page</html>")
+    server.put(f"/crawl-data/{DUMP}/wet.paths.gz", b"an error in plain text")
     with pytest.raises(FetchError, match="begins with"):
         fetch_crawl(DUMP, Kind.WET, Choice(1), str(tmp_path), client, base_url=server.url)
     (tmp_path / "list.gz").write_bytes(b"garbage")

@@ -31,6 +31,22 @@ def test_another_language_model_than_the_known_one_is_refused(server, client, tm
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_checksum_may_be_written_in_capitals(server, client, tmp_path):
+    model = Path(installed_model()).read_bytes()
+    server.put("/lid.176.bin", model)
+    sha256 = hashlib.sha256(model).hexdigest().upper()
+    for _ in range(2):
+        fetch_language_model(str(tmp_path), client, base_url=server.url, sha256=sha256)
+    assert server.methods() == ["GET", "HEAD"]
+
+
+@pytest.mark.parametrize("sha256", ["", "0" * 63, "0" * 65, "g" * 64, "0" * 64 + "\n", "sha256:" + "0" * 64])
+def test_a_checksum_that_is_none_is_refused_before_anything_is_asked(server, client, tmp_path, sha256):
+    with pytest.raises(SettingsError, match=r"--sha256 .* must be the 64 hexadecimal digits of a SHA-256"):
+        fetch_language_model(str(tmp_path), client, base_url=server.url, sha256=sha256)
+    assert server.asked == []
+
+
 def test_ccnet_models_come_in_pairs(server, client, tmp_path):
     for language in ("en", "de"):
         server.put(f"/lm/{language}.sp.model", SENTENCEPIECE)
@@ -60,6 +76,16 @@ def test_what_is_no_model_is_refused(server, client, tmp_path, name, page):
     with pytest.raises(FetchError, match="begins with"):
         fetch_ccnet_models(["en"], str(tmp_path), client, base_url=server.url)
     assert not (tmp_path / name).exists()
+
+
+def test_pages_that_begin_like_a_model_or_a_list_are_refused(server, client, tmp_path):
+    page = b"\n<!DOCTYPE html>\n<html><title>Sorry</title></html>\n"
+    server.put("/en.sp.model", page)
+    server.put("/en", page)
+    for fetch in (fetch_ccnet_models, fetch_bad_words):
+        with pytest.raises(FetchError, match="begins with HTML"):
+            fetch(["en"], str(tmp_path), client, base_url=server.url)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("language", ["sv", "EN", "../en", ""])
