@@ -190,10 +190,6 @@ def main() -> None:
     sys.exit(_main())
 
 
-def _log_thread_failure(failure: threading.ExceptHookArgs) -> None:
-    logging.getLogger(__name__).error("a thread failed", exc_info=failure.exc_value)
-
-
 def _main() -> int:
     from pipeline.manifest import ManifestError
     from pipeline.run import RunFailed

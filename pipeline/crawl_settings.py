@@ -9,9 +9,15 @@ from filters.language import LanguageLimits, LanguageModelSettings
 from filters.line_dedup import LineDedupSettings
 from filters.perplexity import BucketSettings, PerplexityModelSettings
 from filters.perplexity_card import NgramTrainingSettings
+from filters.perplexity_cutoffs import HEAD_PERCENTILE, MIDDLE_PERCENTILE
 from filters.reference import ReferenceLimits
 from filters.reference_training import ReferenceTrainingSettings
 from pipeline.dumps import Dump
+
+SOURCE = "commoncrawl"
+
+#: Where cut-offs come from, if not from a file.
+RUN, CCNET = "run", "ccnet"
 
 
 class PageDedup(StrEnum):
@@ -26,14 +32,14 @@ class PerplexitySettings(BaseModel):
     """The n-gram models, and which pages are kept by them.
 
     Attributes:
-        models: Folder of ``<language>.arpa.bin`` and ``<language>.sp.model``, as CCNet publishes them; ``null`` trains
-            them on documents of this run.
+        models: Folder of ``<language>.arpa.bin`` and ``<language>.sp.model``, as CCNet publishes them, relative to the
+            config's ``data``; ``null`` trains them on documents of this run.
         train_on: The source whose documents train them.
         training: How they are trained.
         scoring: How pages are scored.
         cutoffs: Where head, middle and tail part: ``run``, at the percentiles below of this run's own pages; ``ccnet``,
-            at CCNet's figures, which belong to CCNet's models; or a YAML file of ``<language>: {head: , middle: }``.
-            ``null`` is ``ccnet`` where ``models`` are given, else ``run``.
+            at CCNet's figures, which belong to CCNet's models; or a YAML file of ``<language>: {head: , middle: }``,
+            below ``data``. ``null`` is ``ccnet`` where ``models`` are given, else ``run``.
         head_percentile: Share of a language's pages in the head, in percent.
         middle_percentile: Share of head and middle together.
         buckets: What is kept.
@@ -48,10 +54,15 @@ class PerplexitySettings(BaseModel):
     training: NgramTrainingSettings = NgramTrainingSettings()
     scoring: PerplexityModelSettings = PerplexityModelSettings()
     cutoffs: str | None = None
-    head_percentile: Annotated[float, Field(ge=0, le=100)] = 30.0
-    middle_percentile: Annotated[float, Field(ge=0, le=100)] = 60.0
+    head_percentile: Annotated[float, Field(ge=0, le=100)] = HEAD_PERCENTILE
+    middle_percentile: Annotated[float, Field(ge=0, le=100)] = MIDDLE_PERCENTILE
     buckets: BucketSettings = BucketSettings()
     without_kenlm: Literal["fail", "skip"] = "fail"
+
+    @property
+    def cutoffs_from(self) -> str:
+        """Say where the cut-offs come from: ``run``, ``ccnet`` or a file."""
+        return self.cutoffs or (RUN if self.models is None else CCNET)
 
     @model_validator(mode="after")
     def _agree(self) -> "PerplexitySettings":
@@ -60,6 +71,11 @@ class PerplexitySettings(BaseModel):
                 f"head_percentile {self.head_percentile:g} must not be above middle_percentile "
                 f"{self.middle_percentile:g}"
             )
+        if self.models is not None and (self.training != NgramTrainingSettings() or self.train_on != SOURCE):
+            raise ValueError("training and train_on have no effect on models that are given")
+        percentiles = (self.head_percentile, self.middle_percentile)
+        if self.cutoffs_from != RUN and percentiles != (HEAD_PERCENTILE, MIDDLE_PERCENTILE):
+            raise ValueError(f"head_percentile and middle_percentile have no effect on cutoffs {self.cutoffs_from}")
         if self.models is None and self.training.line_joint != self.scoring.line_joint:
             raise ValueError("scoring.line_joint must be training.line_joint: models are asked as they were trained")
         return self
@@ -69,7 +85,8 @@ class ReferenceClassifierSettings(BaseModel):
     """The classifier of Wikipedia's references, and which pages are kept by it.
 
     Attributes:
-        model: A fastText model of the labels ``wiki`` and ``cc``; ``null`` trains one on this run's pages.
+        model: A fastText model of the labels ``wiki`` and ``cc``, below the config's ``data``; ``null`` trains one on
+            this run's pages.
         wikipedia: Wikipedia's dumps, whose cited pages are the positives: globs, folders or files, relative to the
             config's ``data``.
         training: How it is trained.
@@ -87,6 +104,8 @@ class ReferenceClassifierSettings(BaseModel):
     def _one_of_both(self) -> "ReferenceClassifierSettings":
         if (self.model is None) == (not self.wikipedia):
             raise ValueError("give either model, a trained classifier, or wikipedia, dumps to train one with")
+        if self.model is not None and self.training != ReferenceTrainingSettings():
+            raise ValueError("training has no effect on a model that is given")
         return self
 
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import StandardOptions
+from pydantic import BaseModel
 from rich.console import Console
 
 from pipeline import tokens
+from pipeline.crawl_settings import CCNET, RUN
 from pipeline.document import Shard
 from pipeline.files import is_local
 from pipeline.funnel import print_funnel, write_report
+from pipeline.inputs import below
 from pipeline.run import Run, StagesDone, locked
 from pipeline.runner import BYTES_PER_WORKER, Engine, beam_options, default_workers
 from pipeline.settings import RunSettings, SettingsError, load_settings
@@ -62,7 +65,7 @@ def launch(
     check_folder(output or "runs", "--output")
     check_folder(settings.data, "data")
     folder = absolute(output or f"runs/{settings.name}")
-    settings = settings.model_copy(update={"data": absolute(settings.data)})
+    settings = _with_whole_paths(settings)
     inputs = _list_inputs(settings)
     _check_reach(flags, folder, inputs.files())
     with locked(folder):
@@ -74,6 +77,32 @@ def launch(
         print_funnel(folder, Console())
         console.print(f"written: {write_report(folder)}", highlight=False, soft_wrap=True)
     return run
+
+
+def _with_whole_paths(settings: RunSettings) -> RunSettings:
+    """Make the config's root and the models below it absolute: workers have working directories of their own."""
+    data = absolute(settings.data)
+    crawl, rebuilt = settings.sources.commoncrawl, settings.sources.c4
+    if crawl is not None:
+        models = {
+            "language_model": _below(data, crawl.language_model, "model"),
+            "perplexity": _below(data, crawl.perplexity, "models", "cutoffs"),
+            "reference": _below(data, crawl.reference, "model"),
+        }
+        crawl = crawl.model_copy(update=models)
+    if rebuilt is not None:
+        rebuilt = rebuilt.model_copy(update={"language_model": _below(data, rebuilt.language_model, "model")})
+    sources = settings.sources.model_copy(update={"commoncrawl": crawl, "c4": rebuilt})
+    return settings.model_copy(update={"data": data, "sources": sources})
+
+
+def _below(data: str, settings: BaseModel | None, *keys: str) -> BaseModel | None:
+    """Put the paths of some keys below ``data``."""
+    if settings is None:
+        return None
+    paths = {key: getattr(settings, key) for key in keys}
+    whole = {key: below(path, data) for key, path in paths.items() if path not in {None, RUN, CCNET}}
+    return settings.model_copy(update=whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from filters.citations import cited_urls
 from filters.urls import normalize_url
+from filters.verdict import Reason
 from pipeline.document import MalformedRecord
 from pipeline.files import is_local, make_parent, open_read, write_stream
 from pipeline.inputs import list_shards
 from pipeline.settings import SettingsError
 from pipeline.sources.mediawiki import read_wiki
+from pipeline.sources.wiki_citations import citations_of
 
 RUN_URLS = 250_000  # different URLs held in memory, some 100 MB
 MAX_RUNS = 64  # files merged at once
-_ARTICLES = 0
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class WikiReading:
 
     Attributes:
         pages: Pages of any namespace.
-        articles: Pages of namespace 0, redirects included.
+        articles: Pages of namespace 0, but for redirects.
         citations: URLs cited, each once a page.
         errors: Faults by cause.
         first_error: The first of them, with its file.
@@ -103,9 +103,9 @@ def cited_urls_of(paths: Sequence[str], reading: WikiReading, *, refs_only: bool
                     reading.first_error = reading.first_error or f"{path}: {item}"
                     continue
                 reading.pages += 1
-                if item.namespace == _ARTICLES:
+                urls = citations_of(item, refs_only=refs_only)
+                if not isinstance(urls, Reason):
                     reading.articles += 1
-                    urls = cited_urls(item.text, refs_only=refs_only)
                     reading.citations += len(urls)
                     yield from urls
 

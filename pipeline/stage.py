@@ -8,6 +8,7 @@ import functools
 import hashlib
 import json
 import os
+import unicodedata
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -28,6 +29,7 @@ _LIBRARIES = (
     "langdetect",
     "numpy",
     "nupunkt",
+    "publicsuffixlist",
     "pyarrow",
     "resiliparse",
     "sentencepiece",
@@ -259,8 +261,9 @@ def digest_outputs(outputs: Sequence[WrittenFile]) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Give the versions of the libraries that a run's bytes depend on."""
-    return {name: metadata.version(name) for name in _LIBRARIES}
+    """Give the versions of the libraries, and of Python's tables of characters, that a run's bytes depend on."""
+    versions = {name: metadata.version(name) for name in _LIBRARIES}
+    return {**versions, "unicode": unicodedata.unidata_version}
 
 
 @functools.cache

@@ -17,18 +17,18 @@ from typing import BinaryIO, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xxhash
 from numpy.typing import NDArray
 
 from filters.reference_sample import Page, PageSample
 from filters.reference_training import ReferenceTrainingSettings, TrainedReference, new_sample, train_on_sample
-from filters.urls import normalize_url
+from filters.urls import fingerprint_urls, normalize_url
 from pipeline.document import Document, MalformedRecord
 from pipeline.files import join, open_read, write_bytes
 from pipeline.inputs import list_shards
 from pipeline.references import WikiReading, cited_urls_of, find_dumps
 from pipeline.settings import SettingsError
 from pipeline.sources.pages import read_pages
+from pipeline.sources.wiki_citations import are_cited
 
 _CHUNK_URLS = 1 << 18
 _MAX_LINE_BYTES = 1 << 16
@@ -150,21 +150,11 @@ def merge_fingerprints(urls: Iterable[str], reading: Reading) -> Cited:
     while chunk := list(islice(stream, _CHUNK_URLS)):
         normalized = [url for url in map(normalize_url, chunk) if url]
         reading.not_urls += len(chunk) - len(normalized)
-        parts.append(np.unique(np.fromiter(map(_key, normalized), np.uint64, len(normalized))))
+        parts.append(np.unique(fingerprint_urls(normalized)))
         waiting += len(parts[-1])
         if waiting > max(len(whole), _CHUNK_URLS):
             whole, parts, waiting = np.unique(np.concatenate([whole, *parts])), [], 0
     return np.unique(np.concatenate([whole, *parts]))
-
-
-def is_cited(url: str, cited: Cited) -> bool:
-    """Tell whether a URL is among the cited ones."""
-    normalized = normalize_url(url)
-    if not normalized or not len(cited):
-        return False
-    key = np.uint64(_key(normalized))
-    place = int(np.searchsorted(cited, key))
-    return place < len(cited) and bool(cited[place] == key)
 
 
 def read_pages_of(path: str, reading: Reading) -> Iterator[Page]:
@@ -183,10 +173,6 @@ def read_pages_of(path: str, reading: Reading) -> Iterator[Page]:
         reading.fault(error.cause, path, error)
     except _UNREADABLE as error:
         reading.fault("file/unreadable", path, error or type(error).__name__)
-
-
-def _key(normalized: str) -> int:
-    return xxhash.xxh3_64_intdigest(normalized.encode())
 
 
 def _list(paths: Sequence[str], key: str) -> list[str]:
@@ -232,7 +218,7 @@ def _gather(
     for number, path in enumerate(pages, 1):
         progress(f"reading pages, file {number} of {len(pages)}")
         for page in read_pages_of(path, reading):
-            known = is_cited(page.url, cited)
+            known = bool(are_cited([page.url], cited)[0])
             reading.pages += 1
             reading.cited_pages += known
             sample.add(page, is_reference=known)

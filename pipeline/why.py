@@ -25,8 +25,8 @@ def fates(run: str, wanted: str) -> Iterator[str]:
     for row, path in _find(run, "documents", _KEPT, wanted):
         yield f"{row['id']} ({row['url']}): kept, in {path}"
     for row, path in _find(run, "dropped", _DROPPED, wanted):
-        measured = "" if row["measured"] is None else f", measured {row['measured']:g}, limit {row['limit']:g}"
-        yield f"{row['id']} ({row['url']}): left out by {row['stage']}: {row['reason']}{measured}, in {path}"
+        numbers = [f", {name} {row[name]:g}" for name in ("measured", "limit") if row[name] is not None]
+        yield f"{row['id']} ({row['url']}): left out by {row['stage']}: {row['reason']}{''.join(numbers)}, in {path}"
 
 
 def _find(run: str, folder: str, columns: list[str], wanted: str) -> Iterator[tuple[dict[str, Any], str]]:

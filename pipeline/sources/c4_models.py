@@ -2,15 +2,15 @@
 
 import functools
 import hashlib
-import os
 from collections.abc import Callable
 from typing import Any
 
 from filters.bad_words import read_words
 from filters.c4_language import Detector
-from filters.language import installed_model
 from pipeline.c4_settings import C4Settings
-from pipeline.files import is_local, join, read_bytes, write_bytes, write_json
+from pipeline.files import join, read_bytes, write_bytes, write_json
+from pipeline.inputs import below
+from pipeline.language_model import read_language_model
 from pipeline.run import Run
 from pipeline.settings import SettingsError
 from pipeline.sources import c4_steps as steps
@@ -27,8 +27,7 @@ def bad_words(settings: C4Settings, data: str) -> bytes | None:
     """
     if settings.bad_words is None:
         return None
-    inside = is_local(settings.bad_words) and not os.path.isabs(settings.bad_words)
-    path = join(data, settings.bad_words) if inside else settings.bad_words
+    path = below(settings.bad_words, data)
     try:
         content = read_bytes(path)
         read_words(content)
@@ -46,12 +45,7 @@ def language_model(settings: C4Settings) -> bytes | None:
     """
     if settings.language.detector is not Detector.FASTTEXT:
         return None
-    try:
-        return read_bytes(settings.language_model.model or installed_model())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        given = f": {settings.language_model.model}" if settings.language_model.model else ""
-        raise SettingsError(f"{_KEY}.language_model.model: {reason}{given}") from error
+    return read_language_model(settings.language_model, "c4")
 
 
 def identification(

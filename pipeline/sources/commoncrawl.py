@@ -24,17 +24,18 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from filters.language import LanguageIdentifier, LanguageModelSettings, installed_model
+from filters.language import LanguageIdentifier, LanguageModelSettings
 from filters.perplexity import BucketSettings
 from filters.perplexity_cutoffs import Cutoffs
+from pipeline.batch import Batch
 from pipeline.crawl_settings import CommonCrawlSettings
 from pipeline.document import Shard
-from pipeline.files import join, local_copy, open_read, read_bytes, write_bytes, write_json
+from pipeline.files import join, local_copy, write_bytes, write_json
 from pipeline.fingerprints import DropDuplicates
 from pipeline.inputs import fingerprint_inputs, list_shards
+from pipeline.language_model import read_language_model
 from pipeline.reading import ReadBatches
 from pipeline.run import Recipe, Run, RunFailed
-from pipeline.settings import SettingsError
 from pipeline.sources import crawl_dedup, perplexity, references
 from pipeline.sources.crawl_dedup import (
     COPY_REASONS,
@@ -45,7 +46,7 @@ from pipeline.sources.crawl_dedup import (
     read_shard_again,
 )
 from pipeline.sources.crawl_documents import DOCUMENTS, Judge, Scored, check_page, documents_stage
-from pipeline.sources.outputs import common_settings, owned, stage_outputs
+from pipeline.sources.outputs import common_settings, count_languages, owned, stage_outputs
 from pipeline.stage import Stage, StageResult, Steps, UnitWork, digest_json
 from pipeline.steps import ScoreAll, ScoreDocuments
 from pipeline.writing import WriteBatches
@@ -86,7 +87,7 @@ def list_inputs(settings: CommonCrawlSettings, data: str) -> CrawlInputs:
     Raises:
         SettingsError: An entry matches no file, or a model is not there.
     """
-    language_model(settings.language_model)
+    read_language_model(settings.language_model, SOURCE)
     asked = settings.perplexity
     can_measure = asked is None or perplexity.check(asked, settings.language.languages)
     wikipedia = references.list_dumps(settings.reference, data) if settings.reference is not None else []
@@ -98,22 +99,6 @@ def list_inputs(settings: CommonCrawlSettings, data: str) -> CrawlInputs:
     ]
     given = [folder for folder in (asked and asked.models, settings.reference and settings.reference.model) if folder]
     return CrawlInputs(shards, wikipedia, not can_measure, given)
-
-
-def language_model(settings: LanguageModelSettings) -> str:
-    """Give the path of the language model.
-
-    Raises:
-        SettingsError: It is not there.
-    """
-    try:
-        path = settings.model or installed_model()
-        with open_read(path):
-            return path
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        key = f"sources.{SOURCE}.language_model.model"
-        raise SettingsError(f"{key}: {reason}" + (f": {settings.model}" if settings.model else "")) from error
 
 
 def recipe(
@@ -131,7 +116,7 @@ def recipe(
     files = fingerprint_inputs(shards, run.manifest.known_inputs(SOURCE))
     run.manifest.record_inputs(SOURCE, files)
     inputs = {"dumps": digest_json([[file.name, file.checksum] for file in files])}
-    model = read_bytes(language_model(settings.language_model))
+    model = read_language_model(settings.language_model, SOURCE)
 
     fingerprinted = yield fingerprints_stage(run, settings, shards, inputs)
     copies = yield from copies_stages(run, settings, fingerprinted, shards)
@@ -162,8 +147,9 @@ def _models(
     if given.skips_perplexity:
         run.say(perplexity.PERPLEXITY, f"skipped: {_WITHOUT_KENLM}")
     if settings.reference is not None:
-        check = functools.partial(check_page, judge=Judge(settings.language, buckets, cutoffs))
-        digest = yield from references.recipe(run, settings, scored, given.wikipedia, stages, check)
+        judge = Judge(settings.language, buckets, cutoffs)
+        eligible = references.Eligible(functools.partial(check_page, judge=judge), judge.settings(), stages)
+        digest = yield from references.recipe(run, settings, scored, given.wikipedia, eligible)
         stages[references.REFERENCE], limits = digest, settings.reference.limits
     return Scored(Judge(settings.language, buckets, cutoffs, limits), stages, given.skips_perplexity)
 
@@ -204,6 +190,7 @@ def _scored(
             | "ReadAgain" >> ReadBatches(read)
             | "DropDuplicates" >> DropDuplicates(run.folder, documents=reasons, lines=DUPLICATE_LINES)
             | "IdentifyLanguage" >> ScoreDocuments("language", load)
+            | "CountLanguages" >> beam.Map(count_languages).with_output_types(Batch)
             | "Write" >> WriteBatches(stage_outputs(run, SOURCE, SCORED, f"work/{SCORED}"))
         )
 

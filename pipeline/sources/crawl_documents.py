@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import apache_beam as beam
 
@@ -41,6 +42,15 @@ class Judge:
     cutoffs: Cutoffs = field(default_factory=dict)
     reference: ReferenceLimits | None = None
 
+    def settings(self) -> dict[str, Any]:
+        """Give what a stage that holds pages to it depends on."""
+        return {
+            "language": self.language.model_dump(mode="json"),
+            "buckets": None if self.buckets is None else self.buckets.model_dump(mode="json"),
+            "cutoffs": {language: asdict(cutoff) for language, cutoff in self.cutoffs.items()},
+            "reference": None if self.reference is None else self.reference.model_dump(mode="json"),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -71,13 +81,7 @@ def documents_stage(run: Run, scored: StageResult, scores: Scored) -> Stage:
             | "Write" >> WriteBatches(stage_outputs(run, SOURCE, DOCUMENTS, f"documents/{SOURCE}"))
         )
 
-    asked = {
-        "language": judge.language.model_dump(mode="json"),
-        "buckets": None if judge.buckets is None else judge.buckets.model_dump(mode="json"),
-        "cutoffs": {language: asdict(cutoff) for language, cutoff in judge.cutoffs.items()},
-        "reference": None if judge.reference is None else judge.reference.model_dump(mode="json"),
-        **common_settings(run),
-    }
+    asked = {**judge.settings(), **common_settings(run)}
     work = UnitWork(scored.files(run.folder, f"work/{scored.name}/"), build, single=True)
     owns = (f"documents/{SOURCE}/part-*", *owned(SOURCE, DOCUMENTS))
     return Stage(DOCUMENTS, asked, {"scored": scored.digest, **scores.stages}, work, owns)

@@ -6,7 +6,6 @@ of a wanted language, and so the same however the pages lie in files.
 """
 
 import functools
-import hashlib
 import os
 import tempfile
 from collections import Counter
@@ -18,30 +17,30 @@ import apache_beam as beam
 
 from filters.kenlm_tools import find_kenlm_tools, kenlm_version, load_kenlm
 from filters.language import LanguageLimits, check_language
+from filters.model_files import check_kenlm_file, check_sentencepiece_file
 from filters.perplexity import PerplexityScorer
 from filters.perplexity_cutoffs import Cutoffs
 from filters.perplexity_training import train_ngram_model
 from pipeline.batch import Batch
 from pipeline.commits import Commit, write_commit
-from pipeline.crawl_settings import CommonCrawlSettings, PerplexitySettings
-from pipeline.document import Document
-from pipeline.files import WrittenFile, exists, join, local_copy, match, read_bytes, write_output
-from pipeline.inputs import checksum
+from pipeline.crawl_settings import RUN, CommonCrawlSettings, PerplexitySettings
+from pipeline.document import Document, Shard
+from pipeline.files import WrittenFile, exists, is_local, join, local_copy, match, read_bytes, write_output
+from pipeline.inputs import fingerprint_inputs
 from pipeline.parquet import read_documents
 from pipeline.reading import ReadBatches
 from pipeline.run import Run
 from pipeline.scores import KeepScores
 from pipeline.settings import SettingsError
-from pipeline.sources.outputs import read_committed, stage_outputs
+from pipeline.sources.outputs import read_committed, stage_outputs, text_bytes
 from pipeline.sources.perplexity_cutoffs import (
     CUTOFFS,
-    cutoffs_from,
     cutoffs_stage,
     describe_cutoffs,
     given_cutoffs,
     read_cutoffs,
 )
-from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork
+from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork, digest_json, digest_outputs
 from pipeline.steps import ScoreAll, ScoreDocuments
 from pipeline.writing import WriteBatches
 from tokenizer.sampling import is_sampled
@@ -52,6 +51,8 @@ MODELS = f"{SOURCE}.ngram_models"
 PERPLEXITY = f"{SOURCE}.perplexity"
 KEY = f"sources.{SOURCE}.perplexity"
 FOLDER = "models/perplexity"
+_NGRAMS, _PIECES = ".arpa.bin", ".sp.model"
+_GIVEN = "n-gram models"
 #: Share of the scored pages that models may be trained on before it is said.
 _KNOWN_TEXT = 0.1
 
@@ -72,7 +73,7 @@ class Measured:
 def stages(settings: PerplexitySettings) -> list[str]:
     """Name the stages of :func:`recipe`, in order."""
     trained = [] if settings.models is not None else [SAMPLE, MODELS]
-    return [*trained, PERPLEXITY, *([CUTOFFS] if cutoffs_from(settings) == "run" else [])]
+    return [*trained, PERPLEXITY, *([CUTOFFS] if settings.cutoffs_from == RUN else [])]
 
 
 def check(settings: PerplexitySettings, languages: Sequence[str] | None) -> bool:
@@ -93,13 +94,27 @@ def check(settings: PerplexitySettings, languages: Sequence[str] | None) -> bool
         if settings.models is None:
             find_kenlm_tools()
         else:
-            _given_models(settings.models, languages)
             load_kenlm()
+            _check_models(_given_models(settings.models, languages))
     except FileNotFoundError as error:
         if settings.without_kenlm == "skip":
             return False
         raise SettingsError(f"{KEY}: {error}; or set {KEY} to null") from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{KEY}.models: {' '.join(str(error).split())}") from error
     return True
+
+
+def _check_models(models: Mapping[str, tuple[str, str]]) -> None:
+    """Look into given models that lie on this machine.
+
+    Raises:
+        ValueError: A file is no model.
+    """
+    for ngrams, pieces in models.values():
+        if is_local(ngrams):
+            check_kenlm_file(ngrams)
+            check_sentencepiece_file(pieces)
 
 
 def recipe(
@@ -122,17 +137,20 @@ def recipe(
         sample = yield _sample(run, settings, texts)
         _warn_of_known_text(run, asked, sample, scored)
         trained = yield _models(run, asked, settings.language.languages, sample)
-        models, digest = _trained_models(run.folder, trained), trained.digest
+        models, digest = _trained_models(run.folder, trained), digest_outputs(_model_files(trained))
     else:
         models = _given_models(asked.models, settings.language.languages)
-        digest = _digest_of(models)
+        digest = _digest_of(run, models)
     perplexity = yield _perplexity(run, asked, {"scored": scored.digest, "models": digest}, files, models)
     cutoffs = given_cutoffs(asked)
     if cutoffs is None:
         found = yield cutoffs_stage(run, asked, settings.language, perplexity)
         cutoffs = read_cutoffs(run.folder)
         run.say(CUTOFFS, describe_cutoffs(cutoffs, found.stats["facts"]))
-        return Measured(cutoffs, found.digest + perplexity.digest)
+        return Measured(cutoffs, perplexity.digest)
+    if missing := sorted(models.keys() - cutoffs.keys()):
+        text = f"there are no cut-offs for {', '.join(missing)}: their pages are in no bucket but all"
+        run.say(PERPLEXITY, f"{asked.cutoffs_from}: {text}")
     return Measured(cutoffs, perplexity.digest)
 
 
@@ -146,10 +164,9 @@ def _warn_of_known_text(run: Run, asked: PerplexitySettings, sample: StageResult
 
 def _sample(run: Run, settings: CommonCrawlSettings, texts: StageResult) -> Stage:
     """Draw the documents that the models are trained on, bounded in bytes."""
-    training = settings.perplexity.training if settings.perplexity is not None else None
-    bound = training.sample_bytes if training is not None else 0
-    fraction = min(1.0, bound / max(1, texts.stats["bytes_out"]))
-    read = functools.partial(read_sample, limits=settings.language, fraction=fraction, seed=run.settings.seed)
+    bound = settings.perplexity.training.sample_bytes if settings.perplexity is not None else 0
+    fractions = {language: min(1.0, bound / size) for language, size in text_bytes(texts).items() if size}
+    read = functools.partial(read_sample, limits=settings.language, fractions=fractions, seed=run.settings.seed)
 
     def build(units: beam.PCollection) -> beam.PCollection:
         return (
@@ -158,18 +175,24 @@ def _sample(run: Run, settings: CommonCrawlSettings, texts: StageResult) -> Stag
             | "Write" >> WriteBatches(stage_outputs(run, SOURCE, SAMPLE, f"work/{SAMPLE}"))
         )
 
-    asked = {"fraction": fraction, "seed": run.settings.seed, "language": settings.language.model_dump(mode="json")}
+    limits = settings.language.model_dump(mode="json")
+    asked = {"fractions": fractions, "seed": run.settings.seed, "language": limits}
     prefix = f"work/{texts.name}/" if texts.name.startswith(SOURCE) else f"documents/{texts.name.split('.')[0]}/"
     work = UnitWork(texts.files(run.folder, prefix), build, single=True)
     return Stage(SAMPLE, asked, {"documents": texts.digest}, work)
 
 
-def read_sample(file: BatchFile, *, limits: LanguageLimits, fraction: float, seed: int) -> Iterator[Batch]:
+def read_sample(
+    file: BatchFile, *, limits: LanguageLimits, fractions: Mapping[str, float], seed: int
+) -> Iterator[Batch]:
     """Read the documents of a file that are in the sample: a wanted language, and drawn by their id."""
+    rest = fractions.get("", 0.0)
     found = [
         document
         for document in read_documents(file.path)
-        if is_sampled(document.id, fraction, seed) and _is_wanted(document, limits)
+        # With the name of the stage: pages drawn here must not be likelier drawn for the classifier too.
+        if is_sampled(f"{SAMPLE} {document.id}", fractions.get(document.language, rest), seed)
+        and _is_wanted(document, limits)
     ]
     yield Batch(file.shard, file.index, read=len(found), documents=found, position=file.size, last=True)
 
@@ -185,7 +208,7 @@ def _models(run: Run, settings: PerplexitySettings, languages: Sequence[str] | N
     return Stage(
         MODELS,
         settings={
-            "training": settings.training.model_dump(mode="json"),
+            "training": settings.training.model_dump(mode="json", exclude={"lmplz_memory"}),
             "languages": list(languages or ()),
             "kenlm": kenlm_version(),
         },
@@ -200,35 +223,50 @@ def train_models(
 ) -> None:
     """Train the models of each language on sampled documents and write them, with their cards, into the run folder.
 
-    A language without a document in the sample gets no model; that is counted.
+    A language gets no model where the sample has no document of it, or too little text to train on; that is counted.
+
+    Raises:
+        ValueError: A language that the config names cannot be trained on its documents.
     """
     sampled = Counter(document.language for path in paths for document in read_documents(path))
+    read = sampled.total()
     wanted = sorted(sampled if languages is None else languages)
     with tempfile.TemporaryDirectory() as scratch:
         for language in wanted:
-            if sampled[language]:
-                texts = (one.text for path in paths for one in read_documents(path) if one.language == language)
-                train_ngram_model(texts, language, settings.training, scratch)
+            texts = (one.text for path in paths for one in read_documents(path) if one.language == language)
+            try:
+                if sampled[language]:
+                    train_ngram_model(texts, language, settings.training, scratch)
+            except ValueError as error:
+                if languages is not None:
+                    raise ValueError(f"language {language}: {error}") from error
+                sampled[language] = 0
         names = sorted(os.listdir(scratch))
         outputs = tuple(_copy_in(folder, os.path.join(scratch, name)) for name in names)
     models = sum(sampled[language] > 0 for language in wanted)
     kept = sum(sampled[language] for language in wanted)
+    dropped = {"ngrams/too_little_text": read - kept} if read > kept else {}
     facts = {"languages": models, "languages_without_text": len(wanted) - models}
-    write_commit(folder, MODELS, Commit(MODELS, 0, read=sampled.total(), kept=kept, facts=facts, outputs=outputs))
+    write_commit(folder, MODELS, Commit(MODELS, 0, read=read, kept=kept, dropped=dropped, facts=facts, outputs=outputs))
 
 
 def _copy_in(folder: str, path: str) -> WrittenFile:
     return write_output(folder, f"{FOLDER}/{os.path.basename(path)}", read_bytes(path))
 
 
+def _model_files(trained: StageResult) -> list[WrittenFile]:
+    """List the models without their cards, which no score depends on."""
+    return [output for output in trained.outputs(FOLDER) if output.path.endswith((_NGRAMS, _PIECES))]
+
+
 def _trained_models(folder: str, trained: StageResult) -> dict[str, tuple[str, str]]:
-    names = [output.path.rsplit("/", 1)[1] for output in trained.outputs(FOLDER)]
-    languages = [name.removesuffix(".arpa.bin") for name in names if name.endswith(".arpa.bin")]
+    names = [output.path.rsplit("/", 1)[1] for output in _model_files(trained)]
+    languages = [name.removesuffix(_NGRAMS) for name in names if name.endswith(_NGRAMS)]
     return {language: _paths(join(folder, FOLDER), language) for language in languages}
 
 
 def _paths(folder: str, language: str) -> tuple[str, str]:
-    return join(folder, f"{language}.arpa.bin"), join(folder, f"{language}.sp.model")
+    return join(folder, f"{language}{_NGRAMS}"), join(folder, f"{language}{_PIECES}")
 
 
 def _given_models(folder: str, languages: Sequence[str] | None) -> dict[str, tuple[str, str]]:
@@ -239,9 +277,9 @@ def _given_models(folder: str, languages: Sequence[str] | None) -> dict[str, tup
     """
     if languages is None:
         names = [os.path.basename(file.path) for file in match(join(folder, "*"))]
-        languages = [name.removesuffix(".arpa.bin") for name in names if name.endswith(".arpa.bin")]
+        languages = [name.removesuffix(_NGRAMS) for name in names if name.endswith(_NGRAMS)]
     if not languages:
-        raise SettingsError(f"{KEY}.models: no <language>.arpa.bin in {folder}")
+        raise SettingsError(f"{KEY}.models: no <language>{_NGRAMS} in {folder}")
     found = {language: _paths(folder, language) for language in languages}
     for path in (path for paths in found.values() for path in paths):
         if not exists(path):
@@ -249,12 +287,13 @@ def _given_models(folder: str, languages: Sequence[str] | None) -> dict[str, tup
     return found
 
 
-def _digest_of(models: Mapping[str, tuple[str, str]]) -> str:
-    digest = hashlib.sha256()
-    for language in sorted(models):
-        for path in models[language]:
-            digest.update(f"{language}\0{checksum(path)}\0".encode())
-    return digest.hexdigest()
+def _digest_of(run: Run, models: Mapping[str, tuple[str, str]]) -> str:
+    """Digest given models, which are read again only where size or time has changed."""
+    found = [file for language in sorted(models) for path in models[language] for file in match(path)]
+    shards = [Shard(SOURCE, os.path.basename(file.path), file.path, file.size) for file in found]
+    files = fingerprint_inputs(shards, run.manifest.known_inputs(_GIVEN))
+    run.manifest.record_inputs(_GIVEN, files)
+    return digest_json([[file.name, file.checksum] for file in files])
 
 
 def _perplexity(

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, RootModel
+from pydantic import BaseModel, ConfigDict, FiniteFloat, model_validator
 
 from filters.language import LanguageLimits, check_language
 from filters.perplexity import Bucket
 from filters.perplexity_cutoffs import Cutoff, Cutoffs, ccnet_cutoffs, cutoffs_of
 from pipeline.commits import Commit, write_commit
-from pipeline.crawl_settings import PerplexitySettings
+from pipeline.crawl_settings import CCNET, RUN, PerplexitySettings
 from pipeline.files import join, read_bytes, write_output
 from pipeline.run import Run
 from pipeline.scores import read_scores
@@ -46,11 +46,10 @@ def write_cutoffs(folder: str, paths: Sequence[str], limits: LanguageLimits, per
     counts: dict[str, Counter[float]] = {}
     read = 0
     with ThreadPoolExecutor(_READERS) as pool:
-        for rows in pool.map(_scores_of, paths):
-            read += len(rows)
-            for language, score, perplexity in rows:
-                if perplexity is not None and check_language(language, score or 0.0, limits) is None:
-                    counts.setdefault(language, Counter())[perplexity] += 1
+        for number, found in pool.map(functools.partial(_count, limits=limits), paths):
+            read += number
+            for language, values in found.items():
+                counts.setdefault(language, Counter()).update(values)
     cutoffs = cutoffs_of(counts, *percentiles)
     content = yaml.safe_dump({language: asdict(cutoff) for language, cutoff in cutoffs.items()}).encode()
     output = write_output(folder, _PATH, content, rows=len(cutoffs))
@@ -79,10 +78,15 @@ def describe_cutoffs(cutoffs: Cutoffs, facts: Mapping[str, int]) -> str:
     return "; ".join([*rows[:_SHOWN], *more])
 
 
-def _scores_of(path: str) -> list[tuple[str, float | None, float | None]]:
+def _count(path: str, *, limits: LanguageLimits) -> tuple[int, dict[str, Counter[float]]]:
+    """Count the pages of a score file, and by language how many wanted ones have each perplexity."""
     table = read_scores(path)
     columns = [table.column(name).to_pylist() for name in ("language", "language_score", "perplexity")]
-    return list(zip(*columns, strict=True))
+    counts: dict[str, Counter[float]] = {}
+    for language, score, perplexity in zip(*columns, strict=True):
+        if perplexity is not None and check_language(language, score or 0.0, limits) is None:
+            counts.setdefault(language, Counter())[perplexity] += 1
+    return table.num_rows, counts
 
 
 def read_cutoffs(folder: str) -> Cutoffs:
@@ -93,17 +97,14 @@ def read_cutoffs(folder: str) -> Cutoffs:
 
 class _CutoffRow(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    head: float
-    middle: float
+    head: FiniteFloat
+    middle: FiniteFloat
 
-
-class _CutoffRows(RootModel[dict[str, _CutoffRow]]):
-    pass
-
-
-def cutoffs_from(settings: PerplexitySettings) -> str:
-    """Say where the cut-offs come from: ``run``, ``ccnet`` or a file."""
-    return settings.cutoffs or ("run" if settings.models is None else "ccnet")
+    @model_validator(mode="after")
+    def _in_order(self) -> "_CutoffRow":
+        if self.head > self.middle:
+            raise ValueError(f"head {self.head:g} must not be above middle {self.middle:g}")
+        return self
 
 
 def given_cutoffs(settings: PerplexitySettings) -> Cutoffs | None:
@@ -112,14 +113,19 @@ def given_cutoffs(settings: PerplexitySettings) -> Cutoffs | None:
     Raises:
         SettingsError: The file is not there, or is none of cut-offs.
     """
-    given = cutoffs_from(settings)
-    if given == "run":
+    given = settings.cutoffs_from
+    if given == RUN:
         return None
-    if given == "ccnet":
+    if given == CCNET:
         return ccnet_cutoffs()
     try:
         content = yaml.safe_load(read_bytes(given))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingsError(f"{KEY}: run, ccnet or a YAML file: {' '.join(str(error).split())}") from error
-    rows = parse_settings(_CutoffRows, content, origin=given).root
+    if not content or not isinstance(content, dict):
+        raise SettingsError(f"{KEY}: {given}: must map languages to their head and middle")
+    rows = {
+        str(language): parse_settings(_CutoffRow, row or {}, origin=f"{given}: {language}")
+        for language, row in content.items()
+    }
     return {language: Cutoff(row.head, row.middle) for language, row in rows.items()}

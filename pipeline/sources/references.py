@@ -10,18 +10,20 @@ import functools
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
+from filters.model_files import check_fasttext_file
 from numpy.typing import NDArray
 
-from filters.citations import cited_urls
 from filters.reference import ReferenceScorer
 from filters.reference_sample import Page
 from filters.reference_training import ReferenceTrainingSettings, train_reference_classifier
 from filters.urls import fingerprint_urls, normalize_url
 from filters.verdict import Drop, Reason
-from pipeline.batch import Batch
+from pipeline.batch import Batch, Blame
 from pipeline.commits import Commit, write_commit
 from pipeline.crawl_settings import CommonCrawlSettings, ReferenceClassifierSettings
 from pipeline.document import Document, Dropped, MalformedRecord, Shard
@@ -33,9 +35,10 @@ from pipeline.run import Run
 from pipeline.scores import KeepScores, read_with_scores
 from pipeline.settings import SettingsError
 from pipeline.sources.mediawiki import read_wiki
-from pipeline.sources.outputs import common_settings, owned, read_committed, stage_outputs
+from pipeline.sources.outputs import owned, pages_of, read_committed, stage_outputs
+from pipeline.sources.wiki_citations import are_cited, citations_of
 from pipeline.sources.wiki_xml import WikiPage
-from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork, digest_json
+from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork, digest_json, digest_outputs
 from pipeline.steps import ScoreAll, ScoreDocuments, Scores
 from pipeline.writing import WriteBatches
 from tokenizer.sampling import is_sampled
@@ -53,11 +56,19 @@ _CITED_PATH = f"work/{CITED}/urls.npy"
 _SPARE = 4
 
 
-class CitationReason(Reason):
-    """Why a page of a dump cites nothing here."""
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """Which pages may train the classifier.
 
-    NOT_AN_ARTICLE = "citation/not_an_article"
-    REDIRECT = "citation/redirect"
+    Attributes:
+        check: Holds a page to its language and perplexity.
+        settings: What it depends on.
+        scores: Stages whose scores it asks for, with their digests.
+    """
+
+    check: Callable[[Document], Drop | None]
+    settings: Mapping[str, Any]
+    scores: Mapping[str, str]
 
 
 def stages(settings: ReferenceClassifierSettings) -> list[str]:
@@ -73,6 +84,8 @@ def list_dumps(settings: ReferenceClassifierSettings, data: str) -> list[Shard]:
     """
     if settings.model is not None:
         try:
+            with local_copy(settings.model) as file:
+                check_fasttext_file(file)
             load_scorer(settings.model, None)
         except (OSError, ValueError) as error:
             raise SettingsError(f"{KEY}.model: {' '.join(str(error).split())}") from error
@@ -84,8 +97,7 @@ def recipe(
     settings: CommonCrawlSettings,
     scored: StageResult,
     dumps: Sequence[Shard],
-    measured: Mapping[str, str],
-    check: Callable[[Document], Drop | None],
+    eligible: Eligible,
 ) -> Steps[str]:
     """Give the stages from scored documents to the classifier's scores.
 
@@ -94,8 +106,7 @@ def recipe(
         settings: The source's settings; ``reference`` is set.
         scored: The stage that wrote the documents with their languages.
         dumps: Wikipedia's dumps, from :func:`list_dumps`.
-        measured: Stages whose scores ``check`` asks for, with their digests.
-        check: Whether a page may train the classifier: by its language and perplexity.
+        eligible: Which pages may train the classifier.
 
     Returns:
         The digest of the scores.
@@ -106,10 +117,9 @@ def recipe(
     files = scored.files(run.folder, f"work/{scored.name}/")
     if asked.model is None:
         cited = yield from _cited(run, dumps)
-        inputs = {"scored": scored.digest, "cited": cited.digest, **measured}
-        sample = yield _sample(run, settings, inputs, files, scored.stats["kept"], tuple(measured), check)
+        sample = yield _sample(run, settings, scored, cited, eligible)
         trained = yield _model(run, asked.training, sample, cited)
-        path, digest = join(run.folder, MODEL_PATH), trained.digest
+        path, digest = join(run.folder, MODEL_PATH), digest_outputs(trained.outputs(MODEL_PATH))
     else:
         path, digest = asked.model, hashlib.sha256(read_bytes(asked.model)).hexdigest()
     inputs = {"scored": scored.digest, "model": digest}
@@ -133,7 +143,8 @@ def _cited(run: Run, dumps: Sequence[Shard]) -> Steps[StageResult]:
 
     inputs = {"wikipedia": digest_json([[file.name, file.checksum] for file in shards])}
     work = UnitWork(dumps, build)
-    found = yield Stage(CITATIONS, common_settings(run), inputs, work, owned(SOURCE, CITATIONS), counts="pages")
+    asked = {"batch_bytes": run.settings.batch_bytes}
+    found = yield Stage(CITATIONS, asked, inputs, work, owned(SOURCE, CITATIONS), counts="pages")
     paths = [file.path for file in found.files(run.folder, f"work/{CITATIONS}/part-")]
     merge = LauncherWork(functools.partial(write_cited, run.folder, paths), "sorting cited URLs")
     result = yield Stage(CITED, {}, {"citations": found.digest}, merge, counts="URLs")
@@ -150,18 +161,18 @@ def read_citations(shard: Shard, *, batch_bytes: int) -> Iterator[Batch]:
 def _citations_of(page: WikiPage | MalformedRecord) -> Item:
     if isinstance(page, MalformedRecord):
         return page
-    identity = f"{page.wiki}/{page.id}"
-    if page.namespace != 0:
-        return Dropped(identity, "", CitationReason.NOT_AN_ARTICLE)
-    if page.redirect:
-        return Dropped(identity, "", CitationReason.REDIRECT)
-    return Document(identity, SOURCE, "\n".join(cited_urls(page.text)))
+    identity, urls = f"{page.wiki}/{page.id}", citations_of(page)
+    return Dropped(identity, "", urls) if isinstance(urls, Reason) else Document(identity, SOURCE, "\n".join(urls))
 
 
 def _fingerprint_citations(batch: Batch) -> Batch:
-    urls = [normalize_url(url) for page in batch.documents for url in page.text.split("\n") if url]
+    with batch.timed("urls"), Blame(batch.name) as blame:
+        urls = []
+        for page in batch.documents:
+            blame.document = page.id
+            urls += [normalize_url(url) for url in page.text.split("\n") if url]
+        found = np.unique(fingerprint_urls([url for url in urls if url]))
     batch.facts["urls"] = len(urls)
-    found = np.unique(fingerprint_urls([url for url in urls if url]))
     batch.files[f"work/{CITATIONS}/part-{batch.name}.npy"] = _npy(found), len(found)
     return batch
 
@@ -185,20 +196,18 @@ def _npy(array: NDArray[np.uint64]) -> bytes:
 def _sample(
     run: Run,
     settings: CommonCrawlSettings,
-    inputs: Mapping[str, str],
-    files: Sequence[BatchFile],
-    pages: int,
-    scores: tuple[str, ...],
-    check: Callable[[Document], Drop | None],
+    scored: StageResult,
+    cited: StageResult,
+    eligible: Eligible,
 ) -> Stage:
     """Draw the pages to train on: all that are cited, and of the others some by their id."""
     training = settings.reference.training if settings.reference is not None else ReferenceTrainingSettings()
-    fraction = min(1.0, _SPARE * training.max_pages / max(1, pages))
+    fraction = min(1.0, _SPARE * training.max_pages / max(1, pages_of(scored, settings.language.languages)))
     read = functools.partial(
         read_sample,
         run=run.folder,
-        scores=scores,
-        check=check,
+        cited=cited.digest,
+        eligible=eligible,
         min_chars=training.min_chars,
         fraction=fraction,
         seed=run.settings.seed,
@@ -208,53 +217,48 @@ def _sample(
         outputs = stage_outputs(run, SOURCE, SAMPLE, f"work/{SAMPLE}")
         return units | "Read" >> ReadBatches(read) | "Write" >> WriteBatches(outputs)
 
-    perplexity = settings.perplexity
-    asked = {
-        "fraction": fraction,
-        "seed": run.settings.seed,
-        "min_chars": training.min_chars,
-        "language": settings.language.model_dump(mode="json"),
-        "buckets": None if perplexity is None else perplexity.buckets.model_dump(mode="json"),
-    }
-    return Stage(SAMPLE, asked, inputs, UnitWork(files, build, single=True), may_keep_nothing=True)
+    asked = {"fraction": fraction, "seed": run.settings.seed, "min_chars": training.min_chars, **eligible.settings}
+    inputs = {"scored": scored.digest, "cited": cited.digest, **eligible.scores}
+    work = UnitWork(scored.files(run.folder, f"work/{scored.name}/"), build, single=True)
+    return Stage(SAMPLE, asked, inputs, work, may_keep_nothing=True)
 
 
 def read_sample(
     file: BatchFile,
     *,
     run: str,
-    scores: Sequence[str],
-    check: Callable[[Document], Drop | None],
+    cited: str,
+    eligible: Eligible,
     min_chars: int,
     fraction: float,
     seed: int,
 ) -> Iterator[Batch]:
-    """Read the pages of a file that the classifier may be trained on, with whether each is cited."""
-    known = _load_cited(join(run, _CITED_PATH))
-    for batch in read_with_scores(file, run=run, stages=scores):
-        pages = [page for page in batch.documents if len(page.text) >= min_chars and check(page) is None]
-        cited = are_cited([page.url for page in pages], known)
-        for page, is_cited in zip(pages, cited.tolist(), strict=True):
+    """Read the pages of a file that the classifier may be trained on, with whether each is cited.
+
+    Args:
+        file: The documents file.
+        run: The run folder.
+        cited: The digest of the cited URLs, which lie in the run folder.
+        eligible: Which pages may train it.
+        min_chars: Shorter pages may not.
+        fraction: Share of the pages that are not cited to take.
+        seed: Of their choice.
+    """
+    known = _load_cited(join(run, _CITED_PATH), cited)
+    for batch in read_with_scores(file, run=run, stages=tuple(eligible.scores)):
+        pages = [page for page in batch.documents if len(page.text) >= min_chars and eligible.check(page) is None]
+        for page, is_cited in zip(pages, are_cited([page.url for page in pages], known).tolist(), strict=True):
             page.metadata["cited"] = is_cited
-        batch.documents = [page for page in pages if page.metadata["cited"] or is_sampled(page.id, fraction, seed)]
+            batch.facts["cited"] += is_cited
+        batch.documents = [
+            page for page in pages if page.metadata["cited"] or is_sampled(f"{SAMPLE} {page.id}", fraction, seed)
+        ]
         batch.read = len(batch.documents)
-        batch.facts["cited"] = int(cited.sum())
         yield batch
 
 
-def are_cited(urls: Sequence[str], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Tell which URLs are among cited ones, given as ascending fingerprints. Shape (urls,)."""
-    found = fingerprint_urls([normalize_url(url) for url in urls])
-    if not len(known):
-        return np.zeros(len(found), np.bool_)
-    places = np.minimum(np.searchsorted(known, found), len(known) - 1)
-    is_url = np.array([bool(normalize_url(url)) for url in urls], np.bool_)
-    cited: NDArray[np.bool_] = (known[places] == found) & is_url
-    return cited
-
-
 @functools.lru_cache(maxsize=1)
-def _load_cited(path: str) -> NDArray[np.uint64]:
+def _load_cited(path: str, digest: str) -> NDArray[np.uint64]:  # noqa: ARG001 - the same path may hold others later
     with local_copy(path) as file:
         urls: NDArray[np.uint64] = np.load(file, allow_pickle=False)
         return urls
@@ -262,18 +266,28 @@ def _load_cited(path: str) -> NDArray[np.uint64]:
 
 def _model(run: Run, settings: ReferenceTrainingSettings, sample: StageResult, cited: StageResult) -> Stage:
     paths = [file.path for file in sample.files(run.folder, f"work/{SAMPLE}/part-")]
-    call = functools.partial(train_and_write, run.folder, settings, paths, cited.stats["kept"])
+    pages = sample.stats["kept"]
+    call = functools.partial(train_and_write, run.folder, settings, paths, pages=pages, cited_urls=cited.stats["kept"])
     return Stage(
         MODEL,
         settings=settings.model_dump(mode="json"),
-        inputs={"sample": sample.digest},
+        inputs={"sample": sample.digest, "cited": cited.digest},
         work=LauncherWork(call, "training the classifier"),
         owns=("models/reference/*",),
     )
 
 
-def train_and_write(folder: str, settings: ReferenceTrainingSettings, paths: Sequence[str], cited_urls: int) -> None:
+def train_and_write(
+    folder: str, settings: ReferenceTrainingSettings, paths: Sequence[str], *, pages: int, cited_urls: int
+) -> None:
     """Train the classifier on sampled pages and write it, with its card, into the run folder.
+
+    Args:
+        folder: The run folder.
+        settings: How it is trained.
+        paths: Files of sampled pages.
+        pages: Pages in them.
+        cited_urls: URLs that Wikipedia cites.
 
     Raises:
         ValueError: Too few of the crawl's pages are cited.
@@ -290,7 +304,6 @@ def train_and_write(folder: str, settings: ReferenceTrainingSettings, paths: Seq
         write_output(folder, "models/reference/card.json", card.to_json().encode()),
         write_output(folder, "models/reference/README.md", card.to_markdown().encode()),
     )
-    pages = sum(1 for side in sides for _ in side())
     write_commit(
         folder, MODEL, Commit(MODEL, 0, read=pages, kept=pages, facts={"cited_urls": cited_urls}, outputs=outputs)
     )

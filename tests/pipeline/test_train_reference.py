@@ -25,10 +25,10 @@ from pipeline.cli_reference import train_reference_classifier
 from pipeline.document import Document
 from pipeline.parquet import documents_to_parquet
 from pipeline.settings import SettingsError
+from pipeline.sources.wiki_citations import are_cited
 from pipeline.train_reference import (
     Reading,
     ReferenceInputs,
-    is_cited,
     merge_fingerprints,
     read_cited,
     read_pages_of,
@@ -216,15 +216,14 @@ def test_cited_urls_are_found_however_they_came_in_chunks(numbers: list[int], ch
         cited = merge_fingerprints((cited_url(number) for number in numbers), Reading())
     assert cited.dtype == np.uint64
     assert cited.tolist() == sorted({xxhash.xxh3_64_intdigest(normalize_url(url_of(n)).encode()) for n in numbers})
-    assert is_cited(url_of(asked), cited) == (asked in numbers)
+    assert are_cited([url_of(asked)], cited).tolist() == [asked in numbers]
 
 
 def test_what_is_no_url_is_never_cited() -> None:
     reading = Reading()
     cited = merge_fingerprints(["", "no URL", "http://a.example/"], reading)
     assert (len(cited), reading.not_urls) == (1, 2)
-    assert not is_cited("", cited)
-    assert not is_cited("no URL either", cited)
+    assert are_cited(["", "no URL either"], cited).tolist() == [False, False]
 
 
 @pytest.fixture

@@ -14,7 +14,11 @@ def run_folder(folder: Path) -> str:
             (["cc/1", "cc/2"], [Dropped("cc/3", "http://three", "length/too_short", 299, 300, "text")]),
             (
                 ["cc/4"],
-                [Dropped("cc/1", "http://1", "duplicate/id"), Dropped("cc/5", "", "language/low_score", 0.25, 0.5)],
+                [
+                    Dropped("cc/1", "http://1", "duplicate/id"),
+                    Dropped("cc/5", "", "language/low_score", 0.25, 0.5),
+                    Dropped("cc/6", "", "perplexity/no_cutoff", 512.5),
+                ],
             ),
         ]
     ):
@@ -48,6 +52,8 @@ def test_the_copy_that_was_kept_is_told_before_the_one_that_was_not(tmp_path: Pa
 def test_measure_and_limit_are_told_where_there_are_any(tmp_path: Path) -> None:
     (line,) = fates(run_folder(tmp_path), "cc/5")
     assert "language/low_score, measured 0.25, limit 0.5, in " in line
+    (line,) = fates(run_folder(tmp_path), "cc/6")
+    assert "perplexity/no_cutoff, measured 512.5, in " in line
 
 
 def test_what_no_record_is_called_has_no_fate(tmp_path: Path) -> None:
