@@ -102,6 +102,9 @@ _POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "u
 def check_record(url: str, text: str, timestamp: str) -> Drop | None:
     """Decide whether a page has all that later rules ask for.
 
+    C4 asks of the timestamp only that it is not empty, and compares it as text. Here a page whose timestamp is no ISO
+    8601 is dropped too: where copies of an address are compared, it has no place among them.
+
     Args:
         url: Its address.
         text: Its lines, from :func:`filters.c4_text.c4_lines`.

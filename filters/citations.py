@@ -11,7 +11,8 @@ By default all URLs of the page's wikitext count, in references and outside: lis
 stand outside of ``<ref>``. With ``refs_only`` only those of ``<ref>``, ``{{#tag:ref}}``, ``{{refn}}`` and ``{{efn}}``
 count. URLs must be written out: what a template makes of an identifier or of a host without ``http`` is not known
 here, and a URL without scheme counts only as the address of a bracketed link or the whole value of a parameter. No
-names of templates or parameters are asked for, so that all languages are read alike.
+names of templates or parameters are asked for, so that all languages are read alike. A link or value that goes on in a
+template is left out: its address is known to MediaWiki alone.
 
 Time is linear in the text, whatever it holds.
 """
@@ -27,7 +28,15 @@ MAX_URL_CHARS = 8192
 _RAW_TAGS = "nowiki|pre|syntaxhighlight|source|math|chem|ce|score|timeline|graph|mapframe|maplink|templatedata|hiero"
 _RAW = re.compile(rf"<!--|<({_RAW_TAGS})(?=[\s/>])[^<>]*+>", re.IGNORECASE)
 _RAW_END = {tag: re.compile(rf"</{tag}\s{{0,9}}>", re.IGNORECASE) for tag in _RAW_TAGS.split("|")}
-_ATTRIBUTES = re.compile(r"<([a-z][a-z0-9]{0,20})\s[^<>]*+>", re.IGNORECASE)
+#: Tags that MediaWiki knows: HTML's, as far as it lets them through (``Sanitizer.php``), and those of its extensions.
+#: What else stands between ``<`` and ``>`` is text, ``<a href=...>`` too.
+_TAGS = (
+    "abbr|b|bdi|bdo|big|blockquote|br|caption|center|cite|code|data|dd|del|dfn|div|dl|dt|em|font|h[1-6]|hr|i|ins|kbd|li"
+    "|link|mark|meta|ol|p|q|rb|rp|rt|rtc|ruby|s|samp|small|span|strike|strong|sub|sup|table|td|th|time|tr|tt|u|ul|var|wbr"
+    "|ref|references|gallery|poem|section|templatestyles|indicator|imagemap|inputbox|categorytree|charinsert|quiz|listen"
+    "|phonos|tabber|translate|languages|tvar|includeonly|noinclude|onlyinclude"
+)
+_ATTRIBUTES = re.compile(rf"<({_TAGS}|{_RAW_TAGS})\s[^<>]*+>", re.IGNORECASE)
 
 _REF = re.compile(r"<ref(?:/?|(?=[\s/])[^<>]*+)>|(?P<end></ref\s{0,9}>)", re.IGNORECASE)
 _BRACES = re.compile(r"(?P<note>\{\{\s{0,9}(?:#tag:\s{0,9}ref|refn|efn)\s{0,9}\|)|\{\{|(?P<end>\}\})", re.IGNORECASE)
@@ -44,9 +53,13 @@ _URL = re.compile(
 )
 _HOST = re.compile(r"(?:https?:)?//(?:[^/?#@]*+@)?[^/?#@:]*[^\W_]\.[^\W_]", re.IGNORECASE)
 _VALUE_END = re.compile(r"\s{0,99}(?:\||\}\})")
+#: What goes on behind a URL that is a parameter's value, as in ``?a[]=1``; a number bounds the time.
+_IN_BRACKETS = re.compile(rf"(?:\[{_CHAR}*+\]{_CHAR}*+){{1,20}}+")
+_RUNS_ON = re.compile(r"\{\{(?!!\}\})")
 _REFERENCE = re.compile(r"&(?:([a-z0-9]{1,32};)|#[0-9]{1,7};|#x[0-9a-f]{1,6};)", re.IGNORECASE)
 _NO_URL_CHAR = re.compile(r"[\[\]<>\"|\x00-\x20\x7f]")
 _OPENING = {")": "(", "}": "{"}
+_LOOK_BACK = 20
 
 
 def cited_urls(wikitext: str, *, refs_only: bool = False) -> list[str]:
@@ -156,19 +169,35 @@ def _without_attributes(tag: re.Match[str]) -> str:
 
 
 def _urls_between(text: str, start: int, end: int) -> Iterator[str]:
+    read_to = start
     for found in _URL.finditer(text, start, end):
-        before = text[max(0, found.start() - 20) : found.start()]
-        is_bracketed = before.endswith("[")
-        is_value = before.rstrip().endswith(("=", "|")) and _VALUE_END.match(text, found.end()) is not None
-        if found.end() - found.start() > MAX_URL_CHARS or (
-            found[0].startswith("//") and not (is_bracketed or is_value)
-        ):
+        before = text[max(0, found.start() - _LOOK_BACK) : found.start()]
+        is_bracketed, may_be_value = before.endswith("["), before.rstrip().endswith(("=", "|"))
+        url_end = _url_end(text, found.end(), is_bracketed=is_bracketed, may_be_value=may_be_value)
+        if url_end is None or found.start() < read_to or url_end - found.start() > MAX_URL_CHARS:
+            continue  # its end is not known, it is a part of the last one, or long
+        read_to = url_end
+        is_whole = is_bracketed or (may_be_value and _VALUE_END.match(text, url_end) is not None)
+        if found[0].startswith("//") and not is_whole:
             continue
-        url = _decode(found[0].replace("{{=}}", "=").replace("{{!}}", "|"))
-        if not is_bracketed and not is_value:
+        url = _decode(text[found.start() : url_end].replace("{{=}}", "=").replace("{{!}}", "|"))
+        if not is_whole:
             url = _without_punctuation(url)
         if _HOST.match(url):
             yield f"https:{url}" if url.startswith("//") else url
+
+
+def _url_end(text: str, end: int, *, is_bracketed: bool, may_be_value: bool) -> int | None:
+    """Tell where a URL ends whose plain characters do at ``end``; ``None`` where what follows makes another URL of it.
+
+    In a link or a value a template's result is part of the URL. In running text it is more often a note on the link.
+    """
+    if (is_bracketed or may_be_value) and _RUNS_ON.match(text, end):
+        return None
+    if may_be_value and text.startswith("[", end):
+        more = _IN_BRACKETS.match(text, end)
+        return more.end() if more and _VALUE_END.match(text, more.end()) else None
+    return end
 
 
 def _decode(url: str) -> str:

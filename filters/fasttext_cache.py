@@ -123,7 +123,7 @@ class CachedClassifier:
         text = f" {text.strip(' ')} "
         try:
             encoded = text.encode("utf-16-le")
-        except UnicodeEncodeError:  # lone surrogates: fastText's answer to them is its own
+        except UnicodeEncodeError:  # lone surrogates: what becomes of them is the caller's choice
             return None
         if len(encoded) > 2 * len(text):
             if not self._learn_astral(text):

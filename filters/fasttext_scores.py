@@ -23,10 +23,13 @@ _UNIT = 2.0**-24  # half a unit in the last place of float32, relative
 _FLOOR = 1e-5  # what fastText adds to a probability before it takes the logarithm
 _LOWEST_LOG = -11.0  # fastText drops branches below log(1e-5) = -11.51
 _MOST_LOGIT_ERROR = 0.25
-_MOST_GROWTH = 0.05  # additions times the unit: beyond it the bound would need its second order
 _HOPELESS = 1e6
 _ABSOLUTE = 1e-9  # what differences of running float64 sums can lose
-_PER_LEVEL = 64 * _UNIT  # logarithm and sum of scores from -12 to 0, each within 2 units, and to spare
+#: A sigmoid: its exponential, within 2 units, the sum and the quotient, within one each, and to spare.
+_SIGMOID = 5 * _UNIT
+#: A level of the tree: one less the sigmoid, within one unit, the logarithm and the sum of scores, within 8 units each
+#: as long as they are above -16, the exponential of the last sum, within 2 units, and to spare.
+_PER_LEVEL = 24 * _UNIT
 
 
 @dataclass(frozen=True)
@@ -92,17 +95,23 @@ class OutputLayer:
         wild = errors.max(axis=0) > _MOST_LOGIT_ERROR
         errors = np.minimum(errors, _MOST_LOGIT_ERROR)
         scores, bounds = self._softmax(logits, errors) if self._levels is None else self._descend(logits, errors)
+        # Every level may add as much as the floor to a score, or round it by less. So a branch that is a little below
+        # a label already found, where fastText turns back, may lead to a label a little above it.
         best = _best(scores, bounds, slack=0.0 if self._levels is None else 2 * len(self._levels) * _FLOOR)
         return Best(best.labels, best.lowest, best.highest, best.sure & ~wild)
 
     def _softmax(self, logits: Matrix, errors: Matrix) -> tuple[Matrix, Matrix]:
-        """Give logarithms of probabilities, and bounds on their errors: all logits may err at once."""
+        """Give logarithms of probabilities, and bounds on their errors: all logits may err at once.
+
+        Rounding: two differences of logits, of at most twice the largest; the terms of the sum; two exponentials,
+        the quotient, the logarithm and its exponential, within 16 units together; and to spare.
+        """
         most = errors.max(axis=0)
         weights = np.exp(logits - logits.max(axis=0))
         shares = weights / weights.sum(axis=0)
         moved = (1 - shares) * (errors + most) * np.exp(2 * most)
-        rounding = (self._labels + 16) * _UNIT * (1 + np.abs(logits).max(axis=0))
-        return np.log(shares + _FLOOR), moved + rounding + _PER_LEVEL
+        rounding = (self._labels + 20) * _UNIT * (1 + np.abs(logits).max(axis=0))
+        return np.log(shares + _FLOOR), moved + rounding
 
     def _descend(self, logits: Matrix, errors: Matrix) -> tuple[Matrix, Matrix]:
         """Add up logarithms of branches from the root to each label, and bounds on their errors."""
@@ -114,7 +123,7 @@ class OutputLayer:
             nodes = parents - self._labels
             for children, chance in ((lefts, 1 - right[nodes]), (rights, right[nodes])):
                 scores[children] = scores[parents] + np.log(chance + _FLOOR)
-                moved = (1 - chance) * growth[nodes] + 8 * _UNIT / (chance + _FLOOR)
+                moved = (1 - chance) * growth[nodes] + _SIGMOID * right[nodes] / (chance + _FLOOR)
                 bounds[children] = bounds[parents] + moved + _PER_LEVEL
         return scores[: self._labels], bounds[: self._labels]
 
@@ -140,9 +149,11 @@ def mean_rows(blocks: Partial, firsts: NDArray[np.intp], ends: Matrix) -> Means:
     counts = rows + len(ends)
     hidden = (np.add.reduceat(sums, firsts, axis=0) + ends.sum(axis=0)) / np.maximum(counts, 1)[:, None]
     length = np.sqrt((hidden**2).sum(axis=1))
+    # Partial sums are those of what is added exactly; fastText's are off by the error itself, e <= u (p + n e), so
+    # e <= u p / (1 - g) with g = u n. That is below u p (1 + 4 g) up to g = 3/4, and texts are not half as long.
     growth = _UNIT * counts
     errors = _UNIT * (partial / np.maximum(counts, 1) * (1 + 4 * growth) + 4 * length) + _ABSOLUTE
-    return Means(hidden, np.where((rows == 0) | (growth > _MOST_GROWTH), _HOPELESS, errors))
+    return Means(hidden, np.where(rows == 0, _HOPELESS, errors))
 
 
 def _best(scores: Matrix, bounds: Matrix, slack: float) -> Best:
@@ -152,7 +163,7 @@ def _best(scores: Matrix, bounds: Matrix, slack: float) -> Best:
     lowest, highest = lows[labels, columns], highs[labels, columns]
     highs[labels, columns] = -np.inf
     sure = (lowest > highs.max(axis=0) + slack) & (lowest > _LOWEST_LOG)
-    return Best(labels, np.exp(lowest - _PER_LEVEL), np.exp(highest + _PER_LEVEL), sure)
+    return Best(labels, np.exp(lowest), np.exp(highest), sure)
 
 
 def _tree_levels(counts: tuple[int, ...]) -> list[tuple[NDArray[np.intp], ...]]:

@@ -18,7 +18,7 @@ class KenlmTools(NamedTuple):
 
 
 def kenlm_version() -> str:
-    """Give the version of KenLM's module, and so of its programs; empty where it is not installed."""
+    """Give the version of KenLM's module, which set-up builds with its programs; empty where it is not installed."""
     try:
         return metadata.version("kenlm")
     except metadata.PackageNotFoundError:

@@ -116,7 +116,8 @@ class LanguageIdentifier:
         return self._cached(lines, decimals)
 
     def _ask(self, line: str) -> dict[str, str | float]:
-        found = self._model.predict(line + "\n", 1, 0.0, "strict")
+        # A lone surrogate, which fastText refuses, becomes a question mark.
+        found = self._model.predict(line.encode(errors="replace").decode() + "\n", 1, 0.0, "strict")
         if not found:
             return {"language": "", "language_score": 0.0}
         score, label = found[0]

@@ -57,12 +57,15 @@ class NgramCard(BaseModel):
         ngrams_sha256: SHA-256 of ``<language>.arpa.bin``.
         pieces_sha256: SHA-256 of ``<language>.sp.model``.
         sentencepiece_version: The library that trained the pieces.
-        kenlm_version: The library whose tools counted the n-grams.
+        kenlm_version: The version of KenLM's Python module, which made the held-out scores. Its programs, which may
+            come from elsewhere, do not tell theirs.
+        lmplz_sha256: SHA-256 of the program that counted the n-grams.
         settings: The settings of the training.
         documents: Documents trained on.
-        sample_bytes: UTF-8 bytes of their normalised text.
+        sample_bytes: UTF-8 bytes of their normalised text, line ends not counted.
         empty_documents: Documents of which normalisation or SentencePiece left nothing; not trained on.
-        piece_sample_bytes: UTF-8 bytes of the documents that SentencePiece was trained on.
+        piece_sample_bytes: UTF-8 bytes of the documents that SentencePiece was trained on, with those of which it left
+            nothing.
         sample_full: Whether a bound on documents or bytes ended the reading with text left over.
         split_documents: Documents cut for SentencePiece's trainer, because they were long.
         reserved_characters: U+2585 characters, where the line around them was cut for SentencePiece's trainer.
@@ -82,6 +85,7 @@ class NgramCard(BaseModel):
     pieces_sha256: str
     sentencepiece_version: str
     kenlm_version: str
+    lmplz_sha256: str
     settings: NgramTrainingSettings
     documents: int
     sample_bytes: int
@@ -115,10 +119,11 @@ class NgramCard(BaseModel):
             f"`{self.ngrams_sha256}` ({self.language}.arpa.bin),",
             f"`{self.pieces_sha256}` ({self.language}.sp.model).",
             "",
+            f"- KenLM's lmplz, which counted the n-grams: SHA-256 `{self.lmplz_sha256}`.",
             f"- Vocabulary: {self.vocab_size:,} pieces of {self.requested_vocab_size:,} requested{lowered}.",
             f"- N-grams: {', '.join(f'{count:,}' for count in self.ngrams)} of order 1 to {len(self.ngrams)}.",
             f"- Sample: {self.documents:,} documents, {self.sample_bytes:,} bytes{bounded}.",
-            f"- Of these, SentencePiece was trained on the first {self.piece_sample_bytes:,} bytes.",
+            f"- SentencePiece was trained on the first {self.piece_sample_bytes:,} bytes.",
             f"- Left out as empty: {self.empty_documents:,} documents.",
             f"- Passages that SentencePiece had seen, and was not given again: {self.repeated_passages:,}.",
             f"- Cut for SentencePiece's trainer: {cut}.",

@@ -1,12 +1,20 @@
-"""Training the n-gram model of a language, and the SentencePiece model that cuts its words, as CCNet does.
+"""Training the n-gram model of a language, and the SentencePiece model that cuts its words, after CCNet.
 
 The recipe (Wenzek et al. 2020; ``Makefile``, ``get_wiki_cirrus.py``): normalise each document to one line, train a
 SentencePiece unigram model on the lines, cut them into pieces, and let KenLM (Heafield et al. 2013) estimate a 5-gram
 model of the pieces with modified Kneser-Ney smoothing. CCNet trains on the openings of a million Wikipedia articles.
 
-Two things are not CCNet's: its fallback to 40,000 pieces (see :class:`filters.perplexity_card.NgramTrainingSettings`),
-and ``--skip_symbols``, without which KenLM stops at a text that spells ``<s>`` in characters too rare to have pieces.
-A text without such a piece gives the same model either way.
+What is not CCNet's (:class:`filters.perplexity_card.NgramTrainingSettings` says why for the first two):
+
+- The vocabulary is lowered to what the text yields, where CCNet trains again with 40,000 pieces.
+- Text is bounded in bytes too, apart for SentencePiece and for KenLM.
+- Documents are taken whole; CCNet has the openings of articles.
+- 1 % of them are held out, and the card says their perplexity.
+- Each passage is given to SentencePiece once, which looks at all repeats for a time with the square of their length.
+- Documents longer than SentencePiece reads are cut for it, where it would skip them, and so are lines at U+2585, which
+  it keeps for itself, where it would leave out the line.
+- ``lmplz`` gets ``--skip_symbols``, without which it stops at a text that spells ``<s>`` in characters too rare to have
+  pieces. A text without such a piece gives the same model either way.
 """
 
 import hashlib
@@ -69,7 +77,7 @@ def train_ngram_model(texts: Iterable[str], language: str, settings: NgramTraini
         arpa, binary = os.path.join(work, "ngrams.arpa"), os.path.join(work, "ngrams.arpa.bin")
         _run(_lmplz(tools, sample, settings, splitter.get_piece_size(), arpa))
         _run([tools.build_binary, arpa, binary])
-        card = _card(sample, language, settings, model, arpa, binary)
+        card = _card(sample, language, settings, model, arpa, binary, tools)
         os.replace(binary, os.path.join(folder, f"{language}.arpa.bin"))
     for suffix, content in ((".sp.model", model), (".card.json", card.to_json()), (".card.md", card.to_markdown())):
         _write(os.path.join(folder, language + suffix), content)
@@ -146,6 +154,7 @@ class _Sample:
                     out.write(b" ".join(pieces) + b"\n")
                 else:
                     self.documents -= 1
+                    self.sample_bytes -= len(line)
                     self.empty_documents += 1
 
 
@@ -243,20 +252,25 @@ def _run(command: list[str]) -> None:
 
 
 def _card(
-    sample: _Sample, language: str, settings: NgramTrainingSettings, model: bytes, arpa: str, binary: str
+    sample: _Sample,
+    language: str,
+    settings: NgramTrainingSettings,
+    model: bytes,
+    arpa: str,
+    binary: str,
+    tools: KenlmTools,
 ) -> NgramCard:
     splitter = sentencepiece.SentencePieceProcessor(model_proto=model)
     documents, pieces, log10_score = _score(sample.held_out, splitter, load_kenlm().Model(binary))
-    with open(binary, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     with open(arpa, "rb") as stream:
         ngrams = tuple(_ngram_counts(stream))
     return NgramCard(
         language=language,
-        ngrams_sha256=digest,
+        ngrams_sha256=_sha256_of(binary),
         pieces_sha256=hashlib.sha256(model).hexdigest(),
         sentencepiece_version=sentencepiece.__version__,
         kenlm_version=kenlm_version(),
+        lmplz_sha256=_sha256_of(tools.lmplz),
         settings=settings,
         documents=sample.documents,
         sample_bytes=sample.sample_bytes,
@@ -274,6 +288,11 @@ def _card(
         # One end of sentence a document; the last is the one perplexity_of adds.
         held_out_perplexity=perplexity_of(log10_score, pieces + documents - 1) if documents else None,
     )
+
+
+def _sha256_of(path: str) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _score(path: str, splitter: sentencepiece.SentencePieceProcessor, ngrams: Any) -> tuple[int, int, float]:

@@ -5,9 +5,10 @@ discarded pages not classified as references"; RedPajama-v1 made that a fastText
 and kept pages from a probability of 0.25 on. The paper's rule, the likelier label, is the default here, RedPajama's a
 setting; its models load as they are. :mod:`filters.reference_training` trains one.
 
-The model sees a text as one line: its lines stripped and joined by spaces, as RedPajama does it. fastText gives out a
-probability with 0.00001 added to it; here it is taken off again. A word that fastText takes for the end of the line,
-``</s>``, is left out, since it would hide from the model all that follows.
+The model sees a text as one line, as RedPajama gives it (``" ".join(text.strip().splitlines())``): all line ends of
+Unicode count. fastText gives out a probability with 0.00001 added to it; here it is taken off again. A word that
+fastText takes for the end of the line, ``</s>``, is left out, since it would hide from the model all that follows, and
+a lone surrogate, which fastText refuses, becomes a question mark.
 """
 
 import re
@@ -41,18 +42,6 @@ class ReferenceReason(Reason):
     NOT_A_REFERENCE = "reference/not_a_reference"
 
 
-class ReferenceSettings(BaseModel):
-    """Which classifier scores.
-
-    Attributes:
-        model: A fastText model of the labels ``wiki`` and ``cc``; ``null`` takes the one the run trains.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str | None = None
-
-
 class ReferenceLimits(BaseModel):
     """Which pages count as references.
 
@@ -69,11 +58,13 @@ class ReferenceLimits(BaseModel):
 def reference_text(text: str) -> str:
     r"""Put a text into the form in which the model is trained and asked: one line.
 
-    >>> reference_text(" One\u3000\n\n two, three \n")
-    'One  two, three '
+    >>> reference_text(" One\u2028\n two, three \n")
+    'One   two, three'
     """
-    line = " ".join(map(str.strip, text.split("\n")))
-    return _LINE_END_WORD.sub("", line) if "</s>" in line else line
+    line = " ".join(text.strip().splitlines())
+    if "</s>" in line:
+        line = _LINE_END_WORD.sub("", line).strip()
+    return line if line.isascii() else line.encode(errors="replace").decode()
 
 
 class ReferenceScorer:
@@ -95,6 +86,8 @@ class ReferenceScorer:
                 f"{path}: no reference classifier: its labels must be {REFERENCE_LABEL} and {RANDOM_LABEL}, "
                 f"it has {len(labels)}: {found}"
             )
+        # fastText hashes runs of words whether it knows the words or not, so the answer does not tell.
+        self._hashes_unknown_words = self._model.getArgs().wordNgrams > 1
         self._of_nothing = self._predict("")
 
     def __call__(self, texts: Sequence[str]) -> list[dict[str, float | None]]:
@@ -105,13 +98,15 @@ class ReferenceScorer:
 
         Returns:
             For each, ``reference_score``: the probability that it is a reference, rounded to six decimals; ``None``
-            where it holds no word that the model knows, so that the model would only say what it says of nothing.
+            where it holds no word that the model knows, so that the model would only say what it says of nothing, or of
+            runs of words that share a place with others by chance.
         """
         return [{"reference_score": self._score(reference_text(text))} for text in texts]
 
     def _score(self, line: str) -> float | None:
         score = self._predict(line)
-        if score == self._of_nothing and not self._knows_a_word(line):
+        may_be_of_nothing = self._hashes_unknown_words or score == self._of_nothing
+        if may_be_of_nothing and not self._knows_a_word(line):
             return None
         return round(min(max(score - _SMEAR, 0.0), 1.0), _DECIMALS)
 

@@ -3,8 +3,9 @@
 A citation on Wikipedia and the address a crawler fetched differ in what does not name the page: scheme, ``www.``, port,
 user, fragment, the case of the host, percent-encoding, a slash at the end. :func:`normalize_url` folds these, after RFC
 3986 (section 6.2) and, for the host, Unicode TS 46 in its non-transitional form, in which ``ß`` stays itself as in
-browsers. Copies in web archives, which a fifth of Wikipedia's references point to, are taken back to the page copied.
-What may name another page stays: query, session ids, the case of the path.
+browsers. Beyond the RFC, an escaped ``! ' ( ) * ,`` counts as the character, since editors and libraries write either,
+and ``[`` and ``]`` count as escaped. Copies in web archives, which a fifth of Wikipedia's references point to,
+are taken back to the page copied. What may name another page stays: query, session ids, the case of the path.
 """
 
 import functools
@@ -31,8 +32,10 @@ _MAX_LABEL_CHARS = 63
 _MAX_PORT = 65535
 _DEFAULT_PORTS = {80, 443}
 
-_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})?|[^A-Za-z0-9._~!$&'()*+,;=:@/?\[\]%-]")
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})?|[^A-Za-z0-9._~!$&'()*+,;=:@/?%-]")
+#: RFC 3986's unreserved characters, and those reserved ones that people escape or not as they please.
+_NOT_ESCAPED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!'()*,")
+_ASCII_ESCAPE = re.compile("%([0-7][0-9A-Fa-f])")
 
 #: The Wayback Machine, archive.today under its names, and whoever else runs a Wayback: 14 digits, then a whole URL.
 _ARCHIVED = re.compile(
@@ -40,11 +43,12 @@ _ARCHIVED = re.compile(
     r"web\.archive\.org/(?:web/)?(?:[0-9]{1,14}(?:[a-z]{2}_)?\*?|\*)/"
     r"|(?:[a-z-]+\.)?archive\.org/web/(?:[0-9]{1,14}(?:[a-z]{2}_)?\*?|\*)/"
     r"|archive\.(?:today|is|ph|fo|li|md|vn)/(?:o/[A-Za-z0-9]+|[0-9][0-9.-]{3,17})/"
-    r"|[^/?]+/(?:[^/?]+/){0,4}[0-9]{14}(?:[a-z]{2}_)?/(?=https?:/)"
+    r"|[^/?]+/(?:[^/?]+/){0,4}[0-9]{14}(?:[a-z]{2}_)?/(?=https?(?::/|%3A))"
     r")(.+)",
     re.DOTALL,
 )
 _WEBCITATION = re.compile(r"http://webcitation\.org/[^?]*\?(?:[^&]*&)*?url=([^&]+)")
+_ESCAPED_SCHEME = re.compile("https?%3A", re.IGNORECASE)
 _SCHEME = re.compile(r"(https?):/+|[a-z][a-z0-9+.-]*://|(?:mailto|javascript|data):", re.IGNORECASE)
 _MAX_NESTING = 8
 
@@ -129,7 +133,7 @@ def _fold_authority(authority: str) -> str:
     """Fold host and port; empty where either cannot be."""
     place = authority.rpartition("@")[2]
     name, colon, port = place.rpartition(":")
-    if not colon or port.endswith("]"):
+    if not colon or port.endswith(("]", "%5D")):  # in an archive's path, the brackets of an address are escaped
         name, port = place, ""
     number = port.lstrip("0") if port.isascii() and port.isdigit() else port
     host = _fold_host(name)
@@ -174,7 +178,7 @@ def _fold_percent(part: str) -> str:
 def _fold_escape(found: re.Match[bytes]) -> bytes:
     digits = found[1]
     code = int(digits, 16) if digits else ord(found[0])
-    return bytes([code]) if digits and code in _UNRESERVED else b"%%%02X" % code
+    return bytes([code]) if digits and code in _NOT_ESCAPED else b"%%%02X" % code
 
 
 def _fold_dots(path: str) -> str:
@@ -196,12 +200,17 @@ def _archived(url: str) -> str:
     What is archived but no HTTP URL comes back as something that normalises to the empty string.
     """
     if found := _WEBCITATION.match(url):
-        inner = unquote(found[1])
+        inner = _unescape_once(found[1])
     elif found := _ARCHIVED.match(url):
-        inner = found[1]
+        inner = _unescape_once(found[1]) if _ESCAPED_SCHEME.match(found[1]) else found[1]
     else:
         return ""
     scheme = _SCHEME.match(inner)
     if scheme is None:
         return f"http://{inner}"
     return f"http://{inner[scheme.end() :]}" if scheme[1] else inner
+
+
+def _unescape_once(url: str) -> str:
+    """Undo the escapes of a URL that was a part of another; bytes beyond ASCII are escaped in either."""
+    return _ASCII_ESCAPE.sub(lambda found: chr(int(found[1], 16)), url)

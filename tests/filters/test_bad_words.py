@@ -86,6 +86,19 @@ def test_a_word_does_not_count_inside_another_in_languages_with_blanks() -> None
     assert not BadWords(["グロブ"], "jam").found_in("これはグロブです")
 
 
+@pytest.mark.parametrize(
+    ("language", "word"), [("ja", "sm"), ("ja", "SM"), ("ja", "グロ"), ("ja", "女の子"), ("zh", "性"), ("zh-TW", "性")]
+)
+def test_words_that_are_pieces_of_common_ones_do_not_count_in_their_language(language: str, word: str) -> None:
+    words = BadWords([word, "グロブ"], language)
+    assert not words.found_in(f"x{word}x")
+    assert words.found_in("xグロブx")
+    assert BadWords([word], "th").found_in(f"x{word}x")
+    assert BadWords([word], "en").found_in(f"x {word} x")
+    with pytest.raises(ValueError, match="empty"):
+        BadWords([word], language)
+
+
 def test_signs_of_regular_expressions_stand_for_themselves() -> None:
     words = BadWords([".*", "a.c", "(x)"], "en")
     assert not words.found_in("anything abc x")

@@ -54,6 +54,8 @@ def test_a_reference_is_found_in_every_form(text) -> None:
         "{{URL|1=http://example.org/a}}",
         "| website = http://example.org/a\n| x = y",
         "{{cite book|title=T|url=http://example.org/a}}",
+        "The value n <m holds. [http://example.org/a A] and then > 5",
+        "<a href='http://example.org/a'>",
         "<ref name=x/> http://example.org/a <ref name=y />",
         "''http://example.org/a''",
         "'''[http://example.org/a T]'''",
@@ -79,6 +81,27 @@ def test_a_link_outside_of_references_counts_unless_only_references_are_wanted(t
         "<pre style='x'>http://example.org/a</pre>",
         "<syntaxhighlight lang=c>http://example.org/a</syntaxhighlight>",
         "<source>http://example.org/a</source>",
+        *(
+            f"<{tag}>http://example.org/a</{tag}>"
+            for tag in (
+                "math",
+                "chem",
+                "ce",
+                "score",
+                "timeline",
+                "graph",
+                "mapframe",
+                "maplink",
+                "templatedata",
+                "hiero",
+            )
+        ),
+        "{{x|url=http://example.org/a{{#if:b|c|d}}}}",
+        "{{x|url = http://example.org/{{urlencode:a}} }}",
+        "{{x|http://example.org/{{{1}}}}}",
+        "[http://example.org/a?b={{PAGENAME}} c]",
+        "{{x|url=http://example.org/a[[b]]}}",
+        "x=http://example.org/a[1] b",
         "<nowiki><!-- </nowiki><!-- http://example.org/a </nowiki> -->",
         '<ref name="http://example.org/a" />',
         '<ref name="http://example.org/a">Miller</ref>',
@@ -110,6 +133,17 @@ def test_what_is_no_link_does_not_count(text) -> None:
         ("{{cite web|archive-url=//example.org/a|x=y}}", ["https://example.org/a"]),
         ("{{cite web|url = //example.org/a }}", ["https://example.org/a"]),
         ("{{cite web|url = //example.org/a b}}", []),
+        ("{{cite web|url=" + " " * 19 + "//example.org/a}}", ["https://example.org/a"]),
+        ("{{cite web|url=" + " " * 20 + "//example.org/a}}", []),
+        ("{{cite web|url=//example.org/a" + " " * 99 + "}}", ["https://example.org/a"]),
+        ("{{cite web|url=//example.org/a" + " " * 100 + "}}", []),
+        ("{{cite web|url=http://example.org/a?b[]=c|x=y}}", ["http://example.org/a?b%5B%5D=c"]),
+        (
+            "{{cite web|url=http://example.org/a?b[c]=http://d.org&e[1]=2\n}}",
+            ["http://example.org/a?b%5Bc%5D=http://d.org&e%5B1%5D=2"],
+        ),
+        ("{{cite web|url=http://example.org/a{{dead link}}|archive-url=http://b.org/a}}", ["http://b.org/a"]),
+        ("|http://example.org/a{{!}}{{!}} b", ["http://example.org/a"]),
         ("HTTPS://Example.org/A", ["HTTPS://Example.org/A"]),
         ("http://example.org", ["http://example.org"]),
         ("http://192.0.2.7:8080/a?b#c", ["http://192.0.2.7:8080/a?b#c"]),
@@ -205,6 +239,7 @@ def test_an_archives_copy_is_one_url() -> None:
 def test_a_reference_that_is_not_closed_ends_with_the_next_one_or_its_paragraph() -> None:
     text = "<ref>http://a.org <ref>http://b.org</ref> http://c.org <ref>http://d.org\n\nhttp://e.org"
     assert cited_urls(text, refs_only=True) == ["http://a.org", "http://b.org", "http://d.org"]
+    assert cited_urls("<ref>http://a.org\n \t\nhttp://e.org", refs_only=True) == ["http://a.org"]
     assert cited_urls("<ref>http://a.org\n== Next ==\nhttp://b.org", refs_only=True) == ["http://a.org"]
     assert cited_urls("{{efn|http://a.org", refs_only=True) == []
 
@@ -235,7 +270,7 @@ http://a.b|http://a.b |http://a.b)|http://a.b/&amp;|http://@|//|[//a|<ref>http:/
     .replace("\n", "|")
     .split("|")
 )
-HOSTILE = [unit.replace("¦", "|") for unit in HOSTILE] + ["\n", "\n "]
+HOSTILE = [unit.replace("¦", "|") for unit in HOSTILE] + ["\n", "\n ", "=//a.b[]", "=//a.b[", "|//a.b{{", "<sup "]
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

@@ -232,6 +232,25 @@ def test_what_was_read_before_changes_no_answer(trained: dict[str, str]) -> None
             assert cached(texts[::-1], 3) == expected[::-1]
 
 
+def astral_pool(number: int) -> list[str]:
+    """Texts of four words of two characters that no other pool has, 2,100 in all, each met in the pool's order."""
+    characters = [chr(0x10000 + 2100 * number + place) for place in range(2100)]
+    words = ["".join(characters[place : place + 2]) for place in range(0, len(characters), 2)]
+    return [" ".join(words[place : place + 4]) for place in range(0, len(words), 4)]
+
+
+@pytest.mark.parametrize("name", ["hs", "softmax"])
+def test_characters_that_take_the_place_of_others_are_not_taken_for_them(trained: dict[str, str], name: str) -> None:
+    """Between groups, surrogates are given to other characters; what was remembered of the first ones must not stay."""
+    pair = load(trained[name])
+    words = ["👍", "🚢🚢 😀", "ok 👍 the 🚢🚢", "👍👍 船 😀", "😀 x"]
+    for number in (0, 1, 2, 0):
+        assert check(pair, [*words[number:], *astral_pool(number), *words], MAX_DECIMALS) > 0.5
+    # Enough of one call for several groups: room is made between them.
+    pools = [text for number in (3, 4, 5) for text in [*astral_pool(number), *words, "the dredger " * 43_600]]
+    assert check(pair, pools, MAX_DECIMALS) > 0.5
+
+
 def test_memory_is_bounded_whatever_is_read(trained: dict[str, str]) -> None:
     facts = facts_of(trained["hs"])
     cached = CachedClassifier(facts)
@@ -292,6 +311,10 @@ def test_the_identifier_gives_what_fasttext_gives_with_and_without_memory(lid: P
 
 
 @needs_model
-def test_the_identifier_raises_on_lone_surrogates_as_fasttext_does() -> None:
-    with pytest.raises(TypeError, match="incompatible function arguments"):
-        LanguageIdentifier(MODEL, LanguageModelSettings())(["a\ud800b", FILLER])
+@pytest.mark.parametrize("decimals", [None, 2])
+def test_the_identifier_takes_a_lone_surrogate_for_a_question_mark(decimals: int | None) -> None:
+    identify = LanguageIdentifier(MODEL, LanguageModelSettings(decimals=decimals))
+    odd, plain, _ = identify(["Is the \ud800 dredger here\udfff", "Is the ? dredger here?", FILLER])
+    assert odd == plain
+    assert odd["language"] == "en"
+    assert identify(["\udc80"]) == identify(["?"])

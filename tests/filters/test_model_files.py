@@ -316,6 +316,7 @@ def test_a_kenlm_binary_laid_out_by_hand_is_accepted_whole_alone(content: bytes,
             "a model of kind 0, order 2, inf times the room for its tables",
         ),
         (probing_binary(bound=3), "more bytes are behind its last word"),
+        (probing_binary(words=b"a\0b\0c\0d\0"), "no words are behind its tables"),
     ],
 )
 def test_a_kenlm_binary_that_contradicts_itself_is_refused(content: bytes, fault: str, tmp_path: Path) -> None:

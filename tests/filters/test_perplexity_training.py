@@ -88,7 +88,8 @@ def test_the_card_counts_documents_bytes_and_empty_ones(tmp_path):
     texts = documents(8)
     card = train([*texts, "", " \n", "\x00", "\u200b"], tmp_path)  # SentencePiece leaves nothing of the last
     assert (card.documents, card.empty_documents, card.sample_full) == (8, 4, False)
-    assert card.sample_bytes == sum(len(line.encode()) for line in lines_of(texts)) + len("\u200b".encode())
+    assert card.sample_bytes == sum(len(line.encode()) for line in lines_of(texts))
+    assert card.piece_sample_bytes == card.sample_bytes + len("\u200b".encode())
     assert "8 documents" in card.to_markdown()
     assert "4 documents" in card.to_markdown()
 
@@ -270,6 +271,7 @@ def tools(tmp_path, monkeypatch):
     return write
 
 
+@needs_kenlm
 def test_the_tools_are_found_beside_python_else_on_the_path(tools, tmp_path, monkeypatch):
     folder = tools(lmplz="", build_binary="")
     assert find_kenlm_tools() == (str(folder / "lmplz"), str(folder / "build_binary"))
@@ -278,6 +280,25 @@ def test_the_tools_are_found_beside_python_else_on_the_path(tools, tmp_path, mon
     assert find_kenlm_tools() == (str(folder / "lmplz"), str(folder / "build_binary"))
 
 
+@needs_kenlm
+def test_the_card_names_the_program_that_counted_by_its_bytes(tmp_path, monkeypatch):
+    installed = find_kenlm_tools()
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    script = f'#!/bin/sh\nexec {installed.lmplz} "$@"\n'
+    (folder / "lmplz").write_text(script)
+    (folder / "lmplz").chmod(0o755)
+    here = train(documents(5), tmp_path / "here")
+    monkeypatch.setattr("filters.kenlm_tools.sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", f"{folder}:{Path(installed.build_binary).parent}:/usr/bin:/bin")
+    there = train(documents(5), tmp_path / "there")
+    assert there.ngrams_sha256 == here.ngrams_sha256
+    assert here.lmplz_sha256 == hashlib.sha256(Path(installed.lmplz).read_bytes()).hexdigest()
+    assert there.lmplz_sha256 == hashlib.sha256(script.encode()).hexdigest()
+    assert f"`{there.lmplz_sha256}`" in there.to_markdown()
+
+
+@needs_kenlm
 def test_a_missing_tool_names_the_way_to_install_it(tools, tmp_path):
     tools(lmplz="")
     with pytest.raises(FileNotFoundError, match=r"KenLM's build_binary is not installed.* run make kenlm"):
@@ -294,6 +315,7 @@ def test_a_missing_tool_names_the_way_to_install_it(tools, tmp_path):
         ("kill -9 $$", "lmplz failed with status -9: nothing"),
     ],
 )
+@needs_kenlm
 def test_a_tool_that_fails_is_one_line_and_leaves_no_model(tools, tmp_path, script, said):
     tools(lmplz=script, build_binary="")
     with pytest.raises(NgramToolFailed, match=said):
@@ -327,6 +349,7 @@ def test_wrong_settings_are_refused(values):
         NgramTrainingSettings(**values)
 
 
+@needs_kenlm
 def test_a_text_that_repeats_itself_is_given_to_sentencepiece_once(tmp_path):
     once = train_ngram_model(documents(60, words=300), "en", ALL, str(tmp_path / "once"))
     twice = train_ngram_model(documents(60, words=300) * 2, "en", ALL, str(tmp_path / "twice"))

@@ -15,7 +15,6 @@ from filters.reference import (
     ReferenceLimits,
     ReferenceReason,
     ReferenceScorer,
-    ReferenceSettings,
     check_reference,
     reference_text,
 )
@@ -87,12 +86,13 @@ def test_the_two_kinds_of_text_lie_far_apart(scorer) -> None:
 @given(st.lists(KNOWN, max_size=12))
 @example([])
 @example(["word1", "\n"])
+@example(["word1\u00a0", "unknown"])
 def test_any_text_is_scored_as_fasttext_does_less_what_it_adds(scorer, model, words: list[str]) -> None:
     text = " ".join(words)
-    line = " ".join(part.strip() for part in text.split("\n")).replace("</s>", "")
+    line = " ".join(text.strip().splitlines()).replace("</s>", "")
     labels, scores = model.predict([line], k=2)
     bare = float(scores[0][labels[0].index("__label__wiki")])
-    known = any(word in model.words for word in line.split() if word != "</s>")
+    known = any(word in model.words for word in line.replace("\t", " ").split(" ") if word != "</s>")
     (row,) = scorer([text])
     expected = pytest.approx(min(max(bare - 1e-5, 0), 1), abs=6e-7) if known else None
     assert row == {"reference_score": expected}
@@ -124,20 +124,35 @@ def test_what_follows_the_word_that_ends_lines_counts(scorer) -> None:
     ("text", "line"),
     [
         ("One\ntwo", "One two"),
-        (" One \n\n\u3000two\u00a0", "One  two"),
+        (" One \n\n\u3000two\u00a0", "One   \u3000two"),
+        ("a\rb\r\nc\x0bd\x0ce\x1cf\x85g\u2028h\u2029i", "a b c d e f g h i"),
+        ("\u2028a\u2029", "a"),
+        ("a\ud800 b", "a? b"),
         ("a </s> b", "a  b"),
         ("</s>", ""),
         ("a</s> </s>b", "a</s> </s>b"),
         ("\t</s>\r", ""),
-        ("x\t</s>\ry", "x\t\ry"),
+        ("x\t</s>\ry", "x\t y"),
+        ("</s> \u3000x", "x"),
     ],
 )
 def test_a_text_is_asked_about_as_one_line(text: str, line: str) -> None:
     assert reference_text(text) == line
 
 
-def test_a_text_of_the_form_keeps_its_form() -> None:
-    assert reference_text(reference_text(" a\nb \n </s> c")) == reference_text(" a\nb \n </s> c").strip()
+@given(st.lists(KNOWN | st.text(max_size=3)).map("".join))
+@example(" a\nb \n </s> \u3000c")
+def test_a_text_of_the_form_keeps_its_form(text: str) -> None:
+    assert reference_text(reference_text(text)) == reference_text(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_the_form_is_redpajamas(text: str) -> None:
+    assert reference_text(text) == " ".join(text.strip().splitlines())
+
+
+def test_a_lone_surrogate_is_a_question_mark(scorer) -> None:
+    assert scorer(["word1 \ud800 word2", "word1 word2\udfff", "\ud800"]) == scorer(["word1 word2", "word1", ""])
 
 
 @pytest.mark.parametrize("labels", [("wiki", "other"), ("en", "cc", "wiki"), ("cc",)])
@@ -160,6 +175,12 @@ def test_a_text_of_unknown_words_may_have_known_pieces_in_other_peoples_models(t
     scorer = ReferenceScorer(train(tmp_path, "wiki", "cc", minn=2, maxn=3, bucket=1000))
     assert scorer(["wordx"])[0]["reference_score"] is not None
     assert scorer([""]) == [{"reference_score": None}]
+
+
+def test_a_text_of_unknown_words_has_no_score_in_a_model_of_word_ngrams_either(tmp_path: Path) -> None:
+    scorer = ReferenceScorer(train(tmp_path, "wiki", "cc", wordNgrams=2, bucket=1000))
+    assert scorer(["some unknown words", "unknown words " * 40]) == [{"reference_score": None}] * 2
+    assert scorer(["some unknown word1"])[0]["reference_score"] is not None
 
 
 @pytest.mark.parametrize(
@@ -190,7 +211,6 @@ def test_a_page_without_a_known_word_goes() -> None:
         (ReferenceLimits, {"threshold": 25}),
         (ReferenceLimits, {"threshold": -0.1}),
         (ReferenceLimits, {"min_score": 0.5}),
-        (ReferenceSettings, {"path": "reference.bin"}),
     ],
 )
 def test_impossible_settings_are_refused(settings_model, values: dict[str, object]) -> None:

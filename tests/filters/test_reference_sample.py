@@ -122,12 +122,12 @@ def test_another_seed_draws_other_pages() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("a\n b", "a b"),
+        ("a\n b", "a  b"),
         ("x __label__cc y", "x  y"),
         ("__label__", ""),
         ("__label__wiki\n__label__other z", "  z"),
         ("a__label__cc", "a__label__cc"),
-        ("x\t__label__cc\ry", "x\t\ry"),
+        ("x\t__label__cc\ry", "x\t y"),
         ("a </s> b", "a  b"),
     ],
 )

@@ -45,6 +45,14 @@ SAME = [
     ("http://example.org/", "http://exam\u00adple.org/"),
     ("http://192.0.2.7/", "http://192.0.2.7:80"),
     ("http://[2001:db8::1]:8080/", "http://[2001:DB8::1]:8080"),
+    ("http://example.org/x_(y)", "http://example.org/x_%28y%29"),
+    ("http://example.org/x_(y)", "http://example.org/x_(y)"),
+    ("http://example.org/O'Brien", "http://example.org/O%27Brien"),
+    ("http://example.org/a!*b?c!*d", "http://example.org/a%21%2ab?c%21%2Ad"),
+    ("http://example.org/a,b?c,(d)", "http://example.org/a%2Cb?c%2c%28d%29"),
+    ("http://example.org/?a%5B%5D=1", "http://example.org/?a[]=1"),
+    ("http://example.org/?a%5B%5D=1", "http://example.org/?a%5b%5d=1"),
+    ("http://example.org/%5Ba%5D", "http://example.org/[a]"),
 ]
 
 APART = [
@@ -53,6 +61,8 @@ APART = [
     ("http://example.org/a;jsessionid=1", "http://example.org/a"),
     ("http://example.org/a%2Fb", "http://example.org/a/b"),
     ("http://example.org/?a=b%26c", "http://example.org/?a=b&c"),
+    ("http://example.org/?a=b%2Bc", "http://example.org/?a=b+c"),
+    ("http://example.org/a%3Bb", "http://example.org/a;b"),
     ("http://example.org/", "http://example.org:8080/"),
     ("http://example.org/", "http://de.example.org/"),
     ("http://example.org/a//b", "http://example.org/a/b"),
@@ -102,6 +112,20 @@ ARCHIVED = [
         "http://example.org/a",
         "http://web.archive.org/web/2014/http://archive.is/20130507215213/http://example.org/a",
     ),
+    *(
+        ("http://example.org/a", f"https://archive.{suffix}/{name}/http://example.org/a")
+        for suffix in ("today", "is", "ph", "fo", "li", "md", "vn")
+        for name in ("20130507215213", "o/aBc12")
+    ),
+    ("http://fao.org/a", "https://web.archive.org/web/20080507215213/http%3A//www.fao.org/a"),
+    ("http://example.org/", "https://web.archive.org/web/20080507215213/http%3A%2F%2Fexample.org%2F"),
+    ("http://example.org/", "https://web.archive.org/web/2008/HTTPS%3a%2f%2fexample.org%2f"),
+    ("http://example.org/a%20b?c=d", "https://web.archive.org/web/2008/http%3A//example.org/a%2520b%3Fc%3Dd"),
+    ("http://example.org/%E4", "https://web.archive.org/web/2008/http%3A//example.org/%E4"),
+    ("http://example.org/%E4", "https://www.webcitation.org/query?url=http%3A%2F%2Fexample.org%2F%E4"),
+    ("http://example.org/a", "http://wayback.example.net/20130507215213/http%3A%2F%2Fexample.org%2Fa"),
+    ("http://[2001:db8::1]/a", "https://web.archive.org/web/2008/http://[2001:db8::1]/a"),
+    ("http://[2001:db8::1]:8080/a", "https://web.archive.org/web/2008/http://[2001:db8::1]:8080/a"),
     ("", "http://web.archive.org/web/2013/ftp://example.org/a"),
     ("", "http://web.archive.org/web/2013/mailto:a@example.org"),
     ("http://archive.is/aBcDe", "https://archive.is/aBcDe"),
@@ -116,7 +140,8 @@ ARCHIVED = [
 PIECES = st.sampled_from(
     ["http://", "https:", "//", "/", "www.", "example", ".org", ":80", "@", "%", "%4", "%41", "%2e", "..", "?", "url=",
      "&", "#", " ", "ä", "ß", "\ud800", "[", "]", "web.archive.org/web/2013/", "archive.is/20130507215213/", "\\",
-     "http://webcitation.org/query?url=", "\n", "\x00", "%68ttp://", "20130507215213/", "http%3A%2F%2F", "xn--", "．"]
+     "http://webcitation.org/query?url=", "(", "%28", "'", "%2C",
+     "%5b", "%5D", "http%3A", "\n", "\x00", "%68ttp://", "20130507215213/", "http%3A%2F%2F", "xn--", "．"]
 )  # fmt: skip
 ANY_URL = st.lists(PIECES, max_size=12).map("".join) | st.text(st.characters(), max_size=40)
 
