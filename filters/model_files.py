@@ -36,6 +36,7 @@ _KENLM_MAGIC = b"mmap lm http://kheafield.com/code"
 _KENLM_HEAD = struct.pack("<56s3f3IQ", _KENLM_MAGIC + b" format version 5\n", 0.0, 1.0, -0.5, 1, 2**32 - 1, 0, 1)
 _KENLM_FACTS = struct.Struct("<B3xfIB3xI")
 _PROBING, _REST_PROBING, _TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE = range(6)
+_FIRST_WORD = b"<unk>\0"
 _MAX_MULTIPLIER = 1000.0
 _ARPA_BYTES = 1 << 16  # of an ARPA file's head and end
 _CHUNK_BYTES = 1 << 20
@@ -99,16 +100,14 @@ def check_sentencepiece_file(path: str) -> None:
         size = os.fstat(stream.fileno()).st_size
         if not 0 < size <= _MAX_PIECES_BYTES:
             raise _refusal(path, f"no SentencePiece model: {size} bytes, not 1 to {_MAX_PIECES_BYTES}")
-        content = stream.read()
-    try:
-        sentencepiece.SentencePieceProcessor(model_proto=content)
-    except RuntimeError as error:
-        raise _refusal(path, f"no SentencePiece model: {error}") from error
-    model = sentencepiece_model_pb2.ModelProto.FromString(content)
+        try:
+            sentencepiece.SentencePieceProcessor(model_file=path)
+        except RuntimeError as error:
+            raise _refusal(path, f"no SentencePiece model: {error}") from error
+        model = sentencepiece_model_pb2.ModelProto.FromString(stream.read())
     if not model.HasField("normalizer_spec"):
-        raise _refusal(
-            path, f"no SentencePiece model: cut short, {len(model.pieces)} pieces and no normalizer behind them"
-        )
+        cut = f"cut short, {len(model.pieces)} pieces and no normalizer behind them"
+        raise _refusal(path, f"no SentencePiece model: {cut}")
 
 
 class _CutShort(Exception):
@@ -277,7 +276,8 @@ def _packed_bytes(count: int, words: int, bits: int) -> int:
 
 
 def _check_words(data: _Data, at: int, words: int) -> None:
-    """Look for so many words behind the tables, each ending in a zero byte, and for nothing behind them."""
+    """Look for so many words behind the tables, ``<unk>`` the first, each ending in a zero byte; for nothing more."""
+    _require(not words or _FIRST_WORD.startswith(data[at : at + len(_FIRST_WORD)]), "no words are behind its tables")
     chunks = (data[start : start + _CHUNK_BYTES] for start in range(at, len(data), _CHUNK_BYTES))
     missing = words - sum(chunk.count(0) for chunk in chunks)
     if missing > 0:
