@@ -45,7 +45,7 @@ demo: setup  ## Run the whole job on the bundled miniature dumps, then train a s
 	@$(BIN)/llama-corpus train configs/train/demo.yaml --set 'data=$(DEMO_RUN)'
 
 test: setup  ## Run the tests.
-	@LLAMA_CORPUS_LID=$(LID) $(BIN)/python -m pytest
+	@LLAMA_CORPUS_LID=$(LID) $(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(READY)
 	@$(BIN)/ruff format --check .

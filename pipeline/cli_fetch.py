@@ -92,7 +92,7 @@ def language_model(
     with _client(output, rate, requests_per_second, tries, contact) as client:
         wanted = LID_SHA256 if sha256 is None else sha256
         path = fetch_language_model(output, client, base_url=base_url, sha256=wanted, verify=verify)
-    lines = {"sources": {"commoncrawl": {"language_model": {"model": path}}}}
+    lines = {"sources": {"commoncrawl": {"language_model": {"model": os.path.abspath(path)}}}}
     print(yaml.safe_dump(lines, sort_keys=False), end="")  # noqa: T201
 
 
@@ -113,7 +113,7 @@ def ccnet_models(
 
     with _client(output, rate, requests_per_second, tries, contact) as client:
         fetch_ccnet_models(languages, output, client, base_url=base_url, verify=verify)
-    lines = {"sources": {"commoncrawl": {"perplexity": {"models": output}}}}
+    lines = {"sources": {"commoncrawl": {"perplexity": {"models": os.path.abspath(output)}}}}
     print(yaml.safe_dump(lines, sort_keys=False), end="")  # noqa: T201
 
 

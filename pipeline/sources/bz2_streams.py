@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-READ_BYTES = 1 << 18  # asked of the stream at once
+from pipeline.sources.searched_file import READ_BYTES, SearchedFile
+
 SLICE_BYTES = 256  # compressed, fed at once: gzip makes at most 264 kB of it
 BLOCK_BYTES = 4 << 20  # decompressed, taken at once: more than a bzip2 block of text, less than one of a bomb
 PIECE_BYTES = 1 << 18  # decompressed, handed on at once
@@ -56,7 +57,7 @@ class Damage:
     offset: int
 
 
-class DumpBytes:
+class DumpBytes(SearchedFile):
     """Iterates over the decompressed bytes of a file, and the faults among them.
 
     Memory stays below some 12 MiB. Work is linear in the file: a damaged stream is searched for another one inside it
@@ -67,20 +68,10 @@ class DumpBytes:
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._buffer = bytearray()
-        self._base = 0  # file offset of the first byte in the buffer
-        self._at = 0  # index in the buffer of the next byte to read
-        self._exhausted = False
-        self._searched_again = 0
+        super().__init__(stream, LOOKBACK_BYTES)
         self._fill(READ_BYTES)
         is_bz2, is_gzip = re.match(rb"BZh[1-9]", self._buffer), _GZIP.match(self._buffer)
         self._magic = _BZ2 if is_bz2 else _GZIP if is_gzip else None
-
-    @property
-    def position(self) -> int:
-        """Bytes of the file consumed so far."""
-        return self._base + self._at
 
     @property
     def is_compressed(self) -> bool:
@@ -103,18 +94,6 @@ class DumpBytes:
     def _cause(self) -> str:
         return "mediawiki/bad_bz2" if self._magic is _BZ2 else "mediawiki/bad_gzip"
 
-    def _fill(self, wanted: int) -> bool:
-        """Read until ``wanted`` bytes lie ahead; returns whether they do."""
-        while len(self._buffer) - self._at < wanted and not self._exhausted:
-            if self._at > LOOKBACK_BYTES:
-                self._base += self._at - LOOKBACK_BYTES
-                del self._buffer[: self._at - LOOKBACK_BYTES]
-                self._at = LOOKBACK_BYTES
-            data = self._stream.read(READ_BYTES)
-            self._buffer += data
-            self._exhausted = not data
-        return len(self._buffer) - self._at >= wanted
-
     def _decompress(self) -> Iterator[Piece | Damage]:
         """Decompress the stream at the reading position."""
         start = self.position
@@ -136,7 +115,8 @@ class DumpBytes:
         if fault is None and not state.eof:
             fault = Damage("mediawiki/truncated", f"the file ends inside the compressed stream at byte {start}", start)
         if fault is not None:
-            self._resynchronise(start)
+            self._go_back(start)
+            self._seek_stream()
             yield fault
 
     def _parts(self, state: "bz2.BZ2Decompressor | zlib._Decompress") -> Iterator[bytes]:
@@ -149,18 +129,6 @@ class DumpBytes:
             while isinstance(state, bz2.BZ2Decompressor) and not state.needs_input and not state.eof:
                 yield state.decompress(b"", BLOCK_BYTES)
             self._at -= len(state.unused_data)
-
-    def _resynchronise(self, damaged: int) -> None:
-        """Go to the next stream after a fault in the one at ``damaged``.
-
-        Where a piece of the file is missing, the decompressor runs some way into the next stream before it notices,
-        so the search begins behind the start of the damaged one, as far as its bytes are still here.
-        """
-        back = self.position - max(damaged + 1, self._base)
-        if self._searched_again + back <= self.position + LOOKBACK_BYTES:
-            self._searched_again += back
-            self._at -= back
-        self._seek_stream()
 
     def _seek_stream(self) -> None:
         """Go to the next place where a compressed stream begins, or to the end."""

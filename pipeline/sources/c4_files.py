@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, cast
 
 from filters.verdict import Reason
 from pipeline.document import Document, Dropped, MalformedRecord
-from pipeline.sources.gzip_members import MAGIC, READ_BYTES, Gap, MemberDamaged, MemberReader
+from pipeline.sources.gzip_members import MAGIC, Gap, MemberDamaged, MemberReader
+from pipeline.sources.searched_file import READ_BYTES
 
 SOURCE = "c4"
 MAX_LINE_BYTES = 64 << 20

@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 from isal import isal_zlib
 
-READ_BYTES = 1 << 18  # asked of the stream at once
+from pipeline.sources.searched_file import READ_BYTES, SearchedFile
+
 SLICE_BYTES = 1 << 15  # compressed, inflated at once
 PIECE_BYTES = 1 << 20  # decompressed, handed on at once: a bomb is met in pieces of this size
 LOOKBACK_BYTES = 1 << 18  # kept behind the reading position, to look for a member inside a damaged one
@@ -74,7 +75,7 @@ class Gap:
     head: bytes
 
 
-class MemberReader:
+class MemberReader(SearchedFile):
     """Iterates over the members of a file, and the gaps between them.
 
     An empty file has no member; an empty member is a member without pieces. Memory stays below some 3 MiB. Work is
@@ -83,17 +84,7 @@ class MemberReader:
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._buffer = bytearray()
-        self._base = 0  # file offset of the first byte in the buffer
-        self._at = 0  # index in the buffer of the next byte to read
-        self._exhausted = False
-        self._searched_again = 0
-
-    @property
-    def position(self) -> int:
-        """Bytes of the file consumed so far."""
-        return self._base + self._at
+        super().__init__(stream, LOOKBACK_BYTES)
 
     def __iter__(self) -> Iterator[Member | Gap]:
         self._fill(READ_BYTES)
@@ -127,18 +118,6 @@ class MemberReader:
             self._at += 1
         if self.position:
             yield Gap(0, self.position, head)
-
-    def _fill(self, wanted: int) -> bool:
-        """Read until ``wanted`` bytes lie ahead; returns whether they do."""
-        while len(self._buffer) - self._at < wanted and not self._exhausted:
-            if self._at > LOOKBACK_BYTES:
-                self._base += self._at - LOOKBACK_BYTES
-                del self._buffer[: self._at - LOOKBACK_BYTES]
-                self._at = LOOKBACK_BYTES
-            data = self._stream.read(READ_BYTES)
-            self._buffer += data
-            self._exhausted = not data
-        return len(self._buffer) - self._at >= wanted
 
     def _copy(self) -> Iterator[bytes]:
         """Hand out an uncompressed file as it is."""
@@ -175,7 +154,8 @@ class MemberReader:
                 piece = state.decompress(compressed, PIECE_BYTES)
             except zlib.error as error:
                 yield from self._salvage(before, compressed)
-                self._resynchronise(start)
+                self._go_back(start)
+                self._seek_member()
                 raise MemberDamaged("warc/bad_gzip", str(error)) from error
             self._at += len(compressed) - len(state.unused_data or state.unconsumed_tail)
             if piece:
@@ -185,7 +165,8 @@ class MemberReader:
         while piece := state.decompress(b"", PIECE_BYTES):
             yield piece
         if not state.eof:
-            self._resynchronise(start)
+            self._go_back(start)
+            self._seek_member()
             raise MemberDamaged("warc/truncated", f"the file ends inside the gzip member at byte {start}")
 
     def _salvage(self, state: "zlib._Decompress", compressed: bytes) -> Iterator[bytes]:
@@ -199,18 +180,6 @@ class MemberReader:
             pass  # this is the fault, and where it lies is what was asked
         if piece := b"".join(pieces):
             yield piece
-
-    def _resynchronise(self, damaged: int) -> None:
-        """Go to the next member after a fault in the one at ``damaged``.
-
-        Where a piece of the file is missing, the inflater runs some way into the next member before it notices, so
-        the search begins behind the start of the damaged one, as far as its bytes are still here.
-        """
-        back = self.position - max(damaged + 1, self._base)
-        if self._searched_again + back <= self.position + LOOKBACK_BYTES:
-            self._searched_again += back
-            self._at -= back
-        self._seek_member()
 
     def _seek_member(self) -> None:
         """Go to the next place where a gzip member begins that holds records, or to the end."""

@@ -1,5 +1,6 @@
 """What becomes of each record of a crawl: a document with the right text, a reason, or an error."""
 
+import functools
 import gzip
 import io
 import itertools
@@ -14,6 +15,9 @@ from pipeline.document import METADATA, Document, Dropped, MalformedRecord
 from pipeline.sources.http_response import decode_body, parse_response
 from pipeline.sources.pages import PageLimits, PageReason, decode_html, html_text, parse_page, read_pages, wet_lines
 from pipeline.sources.warc import read_warc
+
+#: Packs bytes without the time, which would be in the names of tests.
+pack = functools.partial(gzip.compress, mtime=0)
 
 HTML = b"<!doctype html><html><head><title>A title</title></head><body><p>Some text.</p><p>More.</p></body></html>"
 HTML_FIELDS = {"Content-Type": "application/http; msgtype=response"}
@@ -51,7 +55,7 @@ def test_a_wet_record_becomes_a_document(record) -> None:
         "WARC-Block-Digest": "sha1:ABC",
     }
     data = record("Title \n  Grüße, world.\t\n\nEnd\n".encode(), number=7, fields=fields)
-    assert pages(gzip.compress(data), dump="2023-06") == [
+    assert pages(pack(data), dump="2023-06") == [
         Document(
             id="cc/00000000-0000-4000-8000-000000000007",
             source="commoncrawl",
@@ -116,8 +120,8 @@ def test_a_wet_record_without_text_is_dropped(record, block: bytes) -> None:
 
 
 def test_a_wet_record_that_is_not_utf8_is_an_error_at_its_offset(record) -> None:
-    first = gzip.compress(record(b"Title\nText\n"))
-    _, error, last = pages(first + gzip.compress(record(b"Title\ncaf\xe9\n")) + first)
+    first = pack(record(b"Title\nText\n"))
+    _, error, last = pages(first + pack(record(b"Title\ncaf\xe9\n")) + first)
     assert isinstance(error, MalformedRecord)
     assert (error.cause, error.offset, error.inner_offset, error.is_record) == ("wet/invalid_utf8", len(first), 0, True)
     assert last.text == "Text"
@@ -179,7 +183,7 @@ def test_html_at_the_limit_is_kept(record, size: int, kept: bool) -> None:
     body = HTML.ljust(size)
     limits = PageLimits(max_html_bytes=1000)
     assert isinstance(response(record, http(body), limits=limits), Document) is kept
-    packed = http(gzip.compress(body), Content_Encoding="gzip")
+    packed = http(pack(body), Content_Encoding="gzip")
     assert isinstance(response(record, packed, limits=limits), Document) is kept
 
 
@@ -235,9 +239,9 @@ def deflate_raw(body: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(HTML)),
-        ("x-gzip", gzip.compress(HTML[:40]) + gzip.compress(HTML[40:])),
-        ("gzip", gzip.compress(HTML)[:-4]),  # cut short behind the text
+        ("gzip", pack(HTML)),
+        ("x-gzip", pack(HTML[:40]) + pack(HTML[40:])),
+        ("gzip", pack(HTML)[:-4]),  # cut short behind the text
         ("gzip", HTML),  # the crawler had unpacked it
         ("deflate", zlib.compress(HTML)),
         ("deflate", deflate_raw(HTML)),
@@ -245,7 +249,7 @@ def deflate_raw(body: bytes) -> bytes:
         ("br", brotli.compress(HTML)),
         ("br", HTML),
         ("zstd", zstandard.compress(HTML)),
-        ("deflate, gzip", gzip.compress(zlib.compress(HTML))),
+        ("deflate, gzip", pack(zlib.compress(HTML))),
         ("identity", HTML),
         ("utf-8", HTML),
     ],
@@ -255,7 +259,7 @@ def test_content_codings_are_undone(record, coding: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [gzip.compress(HTML)[:10] + b"\x07" * 50, gzip.compress(HTML)[:-8] + b"\0" * 8], ids=["inflate", "checksum"]
+    "body", [pack(HTML)[:10] + b"\x07" * 50, pack(HTML)[:-8] + b"\0" * 8], ids=["inflate", "checksum"]
 )
 def test_a_damaged_content_coding_is_an_error(record, body: bytes) -> None:
     assert response(record, http(body, Content_Encoding="gzip")).cause == "http/bad_encoding"
@@ -271,7 +275,7 @@ def test_a_bomb_is_unpacked_only_to_the_limit(coding: str, pack) -> None:
 
 def test_chunks_are_joined(record) -> None:
     assert response(record, http(chunked(HTML), Transfer_Encoding="chunked")).text == "Some text.\n\nMore."
-    packed = http(chunked(gzip.compress(HTML)), Transfer_Encoding="chunked", Content_Encoding="gzip")
+    packed = http(chunked(pack(HTML)), Transfer_Encoding="chunked", Content_Encoding="gzip")
     assert response(record, packed).text == "Some text.\n\nMore."
 
 
@@ -340,7 +344,7 @@ def test_deeply_nested_html_is_parsed_in_bounded_time() -> None:
 
 
 def test_items_come_with_the_bytes_read_so_far(record) -> None:
-    members = [gzip.compress(record(b"T\nText\n", number=i)) for i in range(3)]
+    members = [pack(record(b"T\nText\n", number=i)) for i in range(3)]
     positions = [position for _, position in read_pages(io.BytesIO(b"".join(members)))]
     assert positions == list(itertools.accumulate(map(len, members)))
 

@@ -137,6 +137,8 @@ def test_line_deduplication_equals_a_dictionary_over_all_lines(
         f"sources.commoncrawl.dumps={dumps}",
         f"sources.commoncrawl.line_dedup={rules}",
         "sources.commoncrawl.language={languages: null, min_score: 0}",
+        "sources.commoncrawl.perplexity=null",
+        "sources.c4=null",
     )
     window_of = {
         name: str(window)
