@@ -1,8 +1,7 @@
 """The fastText model that identifies languages, as a config gives it."""
 
-from filters.model_files import check_fasttext_file
-
 from filters.language import LanguageModelSettings, installed_model
+from filters.model_files import check_fasttext_file
 from pipeline.files import local_copy, read_bytes
 from pipeline.settings import SettingsError
 

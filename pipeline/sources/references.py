@@ -15,9 +15,9 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-from filters.model_files import check_fasttext_file
 from numpy.typing import NDArray
 
+from filters.model_files import check_fasttext_file
 from filters.reference import ReferenceScorer
 from filters.reference_sample import Page
 from filters.reference_training import ReferenceTrainingSettings, train_reference_classifier
