@@ -34,8 +34,8 @@ class LanguageModelSettings(BaseModel):
     """How a language is identified.
 
     Attributes:
-        model: A fastText model (``lid.176.bin``, ``lid.176.ftz``), in a config below its ``data``; ``null`` takes the one
-            installed at set-up.
+        model: A fastText model (``lid.176.bin``, ``lid.176.ftz``), in a config below its ``data``; ``null`` takes the
+            one installed at set-up.
         line_joint: What replaces line ends: nothing, as in CCNet, or a space.
         decimals: Decimals the score is rounded to; ``null`` keeps it as it is.
     """
