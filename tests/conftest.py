@@ -21,6 +21,11 @@ WITHOUT_MODELS = (
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "::", "0.0.0.0", ""}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files of whole runs, which take longest, come first, lest one process be left alone with them."""
+    items.sort(key=lambda item: "test_run_" not in item.path.name)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> None:
     """Refuse to connect to anything but this machine."""

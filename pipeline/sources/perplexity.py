@@ -290,7 +290,7 @@ def _given_models(folder: str, languages: Sequence[str] | None) -> dict[str, tup
 def _digest_of(run: Run, models: Mapping[str, tuple[str, str]]) -> str:
     """Digest given models, which are read again only where size or time has changed."""
     found = [file for language in sorted(models) for path in models[language] for file in match(path)]
-    shards = [Shard(SOURCE, os.path.basename(file.path), file.path, file.size) for file in found]
+    shards = [Shard(SOURCE, os.path.basename(file.path), file.path, file.size_in_bytes) for file in found]
     files = fingerprint_inputs(shards, run.manifest.known_inputs(_GIVEN))
     run.manifest.record_inputs(_GIVEN, files)
     return digest_json([[file.name, file.checksum] for file in files])

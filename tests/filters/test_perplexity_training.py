@@ -285,7 +285,7 @@ def test_the_card_names_the_program_that_counted_by_its_bytes(tmp_path, monkeypa
     installed = find_kenlm_tools()
     folder = tmp_path / "elsewhere"
     folder.mkdir()
-    script = f'#!/bin/sh\nexec {installed.lmplz} "$@"\n'
+    script = f'#!/bin/sh\nexec "{installed.lmplz}" "$@"\n'
     (folder / "lmplz").write_text(script)
     (folder / "lmplz").chmod(0o755)
     here = train(documents(5), tmp_path / "here")

@@ -19,7 +19,7 @@ from pipeline.document import Document
 from pipeline.parquet import documents_to_parquet
 from pipeline.settings import SettingsError
 from pipeline.sources import perplexity, references
-from pipeline.sources.perplexity_cutoffs import given_cutoffs
+from pipeline.sources.perplexity_cutoffs import CUTOFFS, given_cutoffs
 from pipeline.stage import BatchFile
 from tests.kenlm import needs_kenlm
 
@@ -55,6 +55,24 @@ def test_given_cutoffs_that_change_train_the_classifier_on_other_pages(
         kept.append(len(sample))
         assert run.results[references.REFERENCE].stats["kept"] == run.results[perplexity.PERPLEXITY].stats["kept"]
     assert kept[0] < kept[1]
+
+
+@needs_kenlm
+def test_given_models_and_cutoffs_keep_the_pages_that_trained_ones_keep(
+    whole_demo: Path, run_demo: RunDemo, digests: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
+    models, cutoffs = whole_demo / "models", whole_demo / "work" / CUTOFFS / "cutoffs.yaml"
+    scoring = "{decimals: 3}"
+    given = (
+        f"sources.{SOURCE}.perplexity={{models: {models / 'perplexity'}, cutoffs: {cutoffs}, scoring: {scoring}}}",
+        f"sources.{SOURCE}.reference={{model: {models / 'reference' / 'reference.bin'}}}",
+    )
+    run_demo(tmp_path / "run", *SHORT, *given, whole=True)
+    folder = (f"documents/{SOURCE}",)
+    assert digests(tmp_path / "run", folder) == digests(whole_demo, folder)
+    again = run_demo(tmp_path / "run", *SHORT, *given, whole=True)
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["inputs"]["n-gram models"]
+    assert again.results[perplexity.PERPLEXITY].stats["kept"] > 0
 
 
 @needs_kenlm
