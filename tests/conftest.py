@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from rich.console import Console
 
 from pipeline.launch import launch
@@ -19,6 +20,11 @@ WITHOUT_MODELS = (
     "sources.commoncrawl.reference=null",
 )
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "::", "0.0.0.0", ""}
+
+
+# No test is timed: machines are noisy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
