@@ -18,11 +18,16 @@ from numpy.typing import NDArray
 LABEL_MARK = "__label__"
 END_MARK = "</s>"
 
-_MAGIC, _VERSION = 793712314, 12
-_ARGUMENTS = struct.Struct("<ii12id")
-_DICTIONARY = struct.Struct("<iiiqq")
+#: The heads of a model file, of its arguments with the magic number and version before them, and of its dictionary.
+MAGIC = 793712314
+ARGUMENTS = struct.Struct("<ii12id")
+DICTIONARY = struct.Struct("<iiiqq")
+#: The kind of model that tells labels.
+SUPERVISED = 3
+
+_VERSION = 12
 _ENTRY = struct.Struct("<qb")
-_HIERARCHICAL, _SOFTMAX, _SUPERVISED = 1, 3, 3
+_HIERARCHICAL, _SOFTMAX = 1, 3
 _MAX_NGRAM = 4
 _MAX_QUANTIZED_ROWS = 1 << 18  # they are asked for one by one
 
@@ -111,15 +116,15 @@ def _read_header(path: str) -> _Header | None:
 
 
 def _parse_header(data: mmap.mmap) -> _Header | None:
-    magic, version, *arguments = _ARGUMENTS.unpack_from(data)
-    if (magic, version) != (_MAGIC, _VERSION):
+    magic, version, *arguments = ARGUMENTS.unpack_from(data)
+    if (magic, version) != (MAGIC, _VERSION):
         return None
     _dim, _ws, _epoch, _min_count, _neg, word_ngrams, loss, kind, bucket, minn, maxn, _rate, _t = arguments
-    if kind != _SUPERVISED or loss not in {_HIERARCHICAL, _SOFTMAX} or word_ngrams > 1:
+    if kind != SUPERVISED or loss not in {_HIERARCHICAL, _SOFTMAX} or word_ngrams > 1:
         return None
     if not 1 <= maxn <= _MAX_NGRAM or bucket < 1:
         return None
-    size, words, labels, _tokens, pruned = _DICTIONARY.unpack_from(data, _ARGUMENTS.size)
+    size, words, labels, _tokens, pruned = DICTIONARY.unpack_from(data, ARGUMENTS.size)
     entries, at = _read_entries(data, size)
     names = tuple(word for word, _ in entries[words:])
     if labels < 2 or not all(name.startswith(LABEL_MARK.encode()) for name in names):  # noqa: PLR2004
@@ -132,7 +137,7 @@ def _parse_header(data: mmap.mmap) -> _Header | None:
 
 def _read_entries(data: mmap.mmap, size: int) -> tuple[list[tuple[bytes, int]], int]:
     entries = []
-    at = _ARGUMENTS.size + _DICTIONARY.size
+    at = ARGUMENTS.size + DICTIONARY.size
     for _ in range(size):
         end = data.find(b"\0", at)
         if end < 0:

@@ -20,13 +20,13 @@ import numpy as np
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
-_MAGIC, _VERSIONS = struct.pack("<i", 793712314), {11, 12}
-_ARGUMENTS = struct.Struct("<ii12id")
-_DICTIONARY = struct.Struct("<iiiqq")
+from filters.fasttext_model import ARGUMENTS, DICTIONARY, MAGIC, SUPERVISED
+
+_MAGIC, _VERSIONS = struct.pack("<i", MAGIC), {11, 12}
 _DENSE = struct.Struct("<qq")
 _QUANTIZED = struct.Struct("<Bqqi")
 _QUANTIZER = struct.Struct("<4i")
-_MODELS, _SUPERVISED = {1, 2, 3}, 3
+_MODELS = {1, 2, SUPERVISED}
 _FLOAT_BYTES = 4
 _CENTROIDS = 256
 _PAIR_BYTES = 8
@@ -149,8 +149,8 @@ def _require(holds: bool, fault: str) -> None:  # noqa: FBT001 - reads like the 
 
 def _walk_fasttext(data: _Data) -> None:
     _require(data[: len(_MAGIC)] == _MAGIC, "it does not begin as one")
-    at = _reach(data, _ARGUMENTS.size)
-    _, version, dimensions, *others = _ARGUMENTS.unpack_from(data)
+    at = _reach(data, ARGUMENTS.size)
+    _, version, dimensions, *others = ARGUMENTS.unpack_from(data)
     model, buckets = others[6:8]
     _require(version in _VERSIONS, f"its format is version {version}, not 11 or 12")
     arguments = f"a model of kind {model}, {dimensions} dimensions, {buckets} buckets"
@@ -162,15 +162,15 @@ def _walk_fasttext(data: _Data) -> None:
     _require(quantized or pruned < 0, "its dictionary was pruned, its matrix not quantized")
     at = (_walk_quantized if quantized else _walk_dense)(data, at, rows, dimensions)
     at, quantized_output = _flag(data, at)
-    rows = labels if model == _SUPERVISED else words
+    rows = labels if model == SUPERVISED else words
     at = (_walk_quantized if quantized and quantized_output else _walk_dense)(data, at, rows, dimensions)
     _require(at == len(data), f"{len(data) - at} bytes are behind its end")
 
 
 def _walk_dictionary(data: _Data, at: int) -> tuple[int, int, int, int]:
     """Give the place behind the last entry, the numbers of words and labels, and of kept n-grams, -1 for all."""
-    start, at = at, _reach(data, at + _DICTIONARY.size)
-    size, words, labels, _tokens, pruned = _DICTIONARY.unpack_from(data, start)
+    start, at = at, _reach(data, at + DICTIONARY.size)
+    size, words, labels, _tokens, pruned = DICTIONARY.unpack_from(data, start)
     counts = f"a dictionary of {size} entries, {words} words, {labels} labels, {pruned} n-grams"
     _require(words >= 0 and labels >= 0 and words + labels == size and pruned >= -1, counts)
     for number in range(size):

@@ -7,6 +7,7 @@ exactly once: as a kept document, as a :class:`Dropped` one, or as a :class:`Mal
 
 import functools
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -158,3 +159,17 @@ class Shard:
     dump: str = ""
     start: int = 0
     end: int | None = None
+
+
+def utc_time(timestamp: str) -> str:
+    """Put a time of ISO 8601 into UTC, which it is taken for where it says nothing; empty where it cannot be read.
+
+    >>> utc_time("2019-07-16T02:11:22+02:00")
+    '2019-07-16T00:11:22+00:00'
+    """
+    try:
+        time = datetime.fromisoformat(timestamp)
+        utc = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return ""
+    return timestamp if timestamp.endswith("Z") else utc.isoformat()

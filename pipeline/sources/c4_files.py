@@ -9,11 +9,10 @@ decompressor does not notice at once can spoil those just before it, and what li
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 from filters.verdict import Reason
-from pipeline.document import Document, Dropped, MalformedRecord
+from pipeline.document import Document, Dropped, MalformedRecord, utc_time
 from pipeline.sources.gzip_members import MAGIC, Gap, MemberDamaged, MemberReader
 from pipeline.sources.searched_file import READ_BYTES
 
@@ -187,7 +186,7 @@ def _parse(line: _Line, identifier: str, language: str) -> Item:
         return _malformed(line, bad.cause, bad.detail)
     if not text.strip():
         return Dropped(identifier, url, C4FileReason.EMPTY, 0, 1)
-    return Document(identifier, SOURCE, text, url=url, language=language, created=_created(timestamp))
+    return Document(identifier, SOURCE, text, url=url, language=language, created=utc_time(timestamp))
 
 
 def _malformed(line: _Line, cause: str, detail: str) -> MalformedRecord:
@@ -224,13 +223,3 @@ def _field(row: dict[str, Any], name: str) -> str:
     except UnicodeEncodeError as error:  # an escape like \ud800 without its other half
         raise _BadLine("c4/lone_surrogate", f"{name}: {error}") from error
     return value
-
-
-def _created(timestamp: str) -> str:
-    """The time of the crawl, in UTC; empty where it cannot be read."""
-    try:
-        time = datetime.fromisoformat(timestamp)
-        utc = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return ""
-    return timestamp if timestamp.endswith("Z") else utc.isoformat()

@@ -14,7 +14,6 @@ the first line then, where Common Crawl's own extraction has it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
@@ -23,7 +22,7 @@ from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 from resiliparse.parse.html import HTMLParserException, HTMLTree
 
 from filters.verdict import Reason
-from pipeline.document import Document, Dropped, MalformedRecord, MetadataValue
+from pipeline.document import Document, Dropped, MalformedRecord, MetadataValue, utc_time
 from pipeline.sources.http_response import (
     BadHttp,
     begins_like_binary,
@@ -258,7 +257,14 @@ def _document(
         "original_chars": len(text),
         "original_lines": text.count("\n") + 1,
     }
-    return Document(_id(record, form), form.source, text, url=_url(record), created=_created(record), metadata=metadata)
+    return Document(
+        _id(record, form),
+        form.source,
+        text,
+        url=_url(record),
+        created=utc_time(record.headers.get("warc-date", "")),
+        metadata=metadata,
+    )
 
 
 def _drop(
@@ -283,14 +289,3 @@ def _url(record: WarcRecord) -> str:
     """The target URI, out of the angle brackets that wget puts around it."""
     url = record.headers.get("warc-target-uri", "")
     return url[1:-1] if url.startswith("<") and url.endswith(">") else url
-
-
-def _created(record: WarcRecord) -> str:
-    """The time of the crawl, in UTC; empty where it cannot be read."""
-    date = record.headers.get("warc-date", "")
-    try:
-        time = datetime.fromisoformat(date)
-        utc = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return ""
-    return date if date.endswith("Z") else utc.isoformat()
