@@ -22,9 +22,11 @@ WITHOUT_MODELS = (
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "::", "0.0.0.0", ""}
 
 
-# No test is timed: machines are noisy.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# No test is timed: machines are noisy. Property tests draw the same examples each time, so that a failure is the
+# change's own; --hypothesis-profile=exploring draws new ones.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,7 @@
 A declared length is believed when a record, or the end of the gzip member or file, follows the block; or when the
 block's own SHA-1 says so. Then whatever the block holds is the block, a line ``WARC/1.0`` included, at which CCNet
 (Wenzek et al., 2020) cuts a document short. When it is not believed, the record is an error and reading goes on at
-the next record start: a version line, directly followed by a header line of ``WARC-`` or ``Content-``.
+the next record start: a version line, directly followed by a field, whose name has at most 64 characters.
 
 Guarantee: records + errors with ``is_record`` = record starts that can be decompressed, each once. Bytes that belong
 to no record are errors without ``is_record``, one for a whole stretch. An empty file, and an empty gzip member, hold

@@ -50,7 +50,8 @@ def data_root() -> Path:
     return root
 
 
-START = re.compile(rb"WARC/[01]\.\d+\r?\n[A-Za-z][A-Za-z0-9_-]*:")
+#: A version line, then a field: a name of at most 64 characters, and its colon.
+START = re.compile(rb"WARC/[01]\.\d{1,3}[ \t]{0,16}\r?\n[A-Za-z][\w-]{0,63}[ \t]{0,16}:", re.ASCII)
 
 
 def count_record_starts(data: bytes) -> int:
