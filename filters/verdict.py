@@ -19,8 +19,11 @@ class Drop:
         reason: The first rule the document breaks.
         measured: The number that was measured, in the unit of ``limit``; ``None`` where the rule measures nothing.
         limit: The limit it was held to; ``None`` where the rule has none.
+        detail: What a number cannot say, such as the id of the document this one repeats; ``None`` where there is
+            nothing.
     """
 
     reason: Reason
     measured: float | None = None
     limit: float | None = None
+    detail: str | None = None

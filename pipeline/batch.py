@@ -59,7 +59,15 @@ class Batch:
     def drop(self, document: Document, verdict: Drop) -> None:
         """Account for a document that a check has turned away; the caller leaves it out of ``documents``."""
         self.dropped.append(
-            Dropped(document.id, document.url, verdict.reason, verdict.measured, verdict.limit, document.text)
+            Dropped(
+                document.id,
+                document.url,
+                verdict.reason,
+                verdict.measured,
+                verdict.limit,
+                document.text,
+                verdict.detail,
+            )
         )
 
     @contextmanager

@@ -144,6 +144,16 @@ def why(
 
 
 @app.command()
+def leftovers(folder: RunFolder) -> None:
+    """Count the markup that the cleaning stages of a run have left in their documents, with examples."""
+    from pipeline.leftovers import describe_leftovers
+
+    _require_run(folder)
+    lines = list(describe_leftovers(folder))
+    print("\n".join(lines) or "no stage of this run takes markup out")  # noqa: T201
+
+
+@app.command()
 def export(
     folder: RunFolder,
     output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder for <source>/part-*.jsonl.zst.")],

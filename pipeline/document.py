@@ -28,6 +28,11 @@ METADATA = pa.struct(
         ("reference_score", pa.float64()),
         ("cited", pa.bool_()),
         ("split", pa.string()),
+        ("author", pa.string()),
+        ("encoding", pa.string()),
+        ("tags", pa.string()),
+        ("score", pa.int64()),
+        ("answers", pa.int64()),
     ]
 )
 
@@ -52,6 +57,7 @@ DROPPED_SCHEMA = pa.schema(
         pa.field("reason", pa.string(), nullable=False),
         pa.field("measured", pa.float64()),
         pa.field("limit", pa.float64()),
+        pa.field("detail", pa.string()),
         pa.field("text", pa.string()),
     ]
 )
@@ -100,6 +106,7 @@ class Dropped:
         measured: The number measured, or ``None``.
         limit: The limit it was held to, or ``None``.
         text: Its text, where there is any.
+        detail: What a number cannot say, such as the id of the document this one repeats.
     """
 
     id: str
@@ -108,6 +115,7 @@ class Dropped:
     measured: float | None = None
     limit: float | None = None
     text: str | None = None
+    detail: str | None = None
 
 
 class MalformedRecord(Exception):

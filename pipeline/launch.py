@@ -3,8 +3,9 @@
 import contextlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import StandardOptions
@@ -24,6 +25,9 @@ from pipeline.sources import c4, commoncrawl
 from pipeline.sources.crawl_documents import DOCUMENTS
 from pipeline.stage import StageResult
 
+#: The sources that need no other one, in the order they run. Each module has ``SOURCE``, ``DOCUMENTS``, its last
+#: stage, and ``stages``, ``list_inputs`` and ``recipe``, which take its settings.
+_FIRST = (c4,)
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -107,32 +111,39 @@ def _below(data: str, settings: BaseModel | None, *keys: str) -> BaseModel | Non
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What the sources of a run read."""
+    """What the sources of a run read: the shards of those that need no other, and the crawl's."""
 
-    c4: Sequence[Shard]
+    shards: Mapping[str, Sequence[Shard]]
     commoncrawl: commoncrawl.CrawlInputs | None
 
     def files(self) -> list[str]:
         """List the paths that workers must be able to open."""
         crawl = self.commoncrawl
-        shards = [*self.c4, *(() if crawl is None else (*crawl.shards, *crawl.wikipedia))]
+        shards = [shard for listed in self.shards.values() for shard in listed]
+        shards += () if crawl is None else (*crawl.shards, *crawl.wikipedia)
         return [*(shard.path for shard in shards), *(() if crawl is None else crawl.models)]
 
 
+def _asked(settings: RunSettings) -> list[tuple[Any, Any]]:
+    """Give the sources of a config that need no other, in the order they run, each with its settings."""
+    pairs = [(source, getattr(settings.sources, source.SOURCE)) for source in _FIRST]
+    return [(source, asked) for source, asked in pairs if asked is not None]
+
+
 def _list_inputs(settings: RunSettings) -> _Inputs:
-    sources = settings.sources
+    crawl = settings.sources.commoncrawl
     return _Inputs(
-        c4.list_inputs(sources.c4, settings.data) if sources.c4 is not None else [],
-        commoncrawl.list_inputs(sources.commoncrawl, settings.data) if sources.commoncrawl is not None else None,
+        {source.SOURCE: source.list_inputs(asked, settings.data) for source, asked in _asked(settings)},
+        commoncrawl.list_inputs(crawl, settings.data) if crawl is not None else None,
     )
 
 
 def _execute(run: Run, inputs: _Inputs) -> None:
     documents: dict[str, StageResult] = {}
     sources = run.settings.sources
-    if sources.c4 is not None:
-        run.execute(c4.recipe(run, sources.c4, inputs.c4))
-        documents[c4.SOURCE] = run.results[c4.DOCUMENTS]
+    for source, asked in _asked(run.settings):
+        run.execute(source.recipe(run, asked, inputs.shards[source.SOURCE]))
+        documents[source.SOURCE] = run.results[source.DOCUMENTS]
     if sources.commoncrawl is not None and inputs.commoncrawl is not None:
         run.execute(commoncrawl.recipe(run, sources.commoncrawl, inputs.commoncrawl, documents))
         documents[commoncrawl.SOURCE] = run.results[DOCUMENTS]
@@ -143,11 +154,11 @@ def _execute(run: Run, inputs: _Inputs) -> None:
 
 def stage_names(settings: RunSettings) -> list[str]:
     """Name the stages of a config, in order."""
-    crawl, published = settings.sources.commoncrawl, settings.sources.c4
+    crawl = settings.sources.commoncrawl
     own: list[str] = []
     sources: list[str] = []
-    if published is not None:
-        own, sources = c4.stages(published), [c4.SOURCE]
+    for source, asked in _asked(settings):
+        own, sources = [*own, *source.stages(asked)], [*sources, source.SOURCE]
     if crawl is not None:
         own, sources = [*own, *commoncrawl.stages(crawl)], [*sources, commoncrawl.SOURCE]
     if settings.tokenizer is None:

@@ -40,6 +40,7 @@ def dropped_to_parquet(batch: Batch, source: str, stage: str, keep_text: Sequenc
         "reason": [row.reason for row in rows],
         "measured": [row.measured for row in rows],
         "limit": [row.limit for row in rows],
+        "detail": [row.detail for row in rows],
         "text": [row.text if keep else None for row, keep in zip(rows, keep_text, strict=True)],
     }
     arrays = [pa.array(columns[field.name], field.type) for field in DROPPED_SCHEMA]

@@ -25,11 +25,14 @@ from pipeline.files import WrittenFile, join
 
 _LIBRARIES = (
     "apache-beam",
+    "charset-normalizer",
+    "datasketch",
     "fasttext-numpy2",
     "langdetect",
     "numpy",
     "nupunkt",
     "publicsuffixlist",
+    "py7zr",
     "pyarrow",
     "resiliparse",
     "sentencepiece",

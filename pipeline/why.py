@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from pipeline.files import join, match, open_read
 
 _KEPT = ["id", "source", "url"]
-_DROPPED = ["id", "source", "url", "stage", "reason", "measured", "limit"]
+_DROPPED = ["id", "source", "url", "stage", "reason", "measured", "limit", "detail"]
 
 
 def fates(run: str, wanted: str) -> Iterator[str]:
@@ -26,7 +26,8 @@ def fates(run: str, wanted: str) -> Iterator[str]:
         yield f"{row['id']} ({row['url']}): kept, in {path}"
     for row, path in _find(run, "dropped", _DROPPED, wanted):
         numbers = [f", {name} {row[name]:g}" for name in ("measured", "limit") if row[name] is not None]
-        yield f"{row['id']} ({row['url']}): left out by {row['stage']}: {row['reason']}{''.join(numbers)}, in {path}"
+        said = "".join(numbers) + (f", {row['detail']}" if row["detail"] else "")
+        yield f"{row['id']} ({row['url']}): left out by {row['stage']}: {row['reason']}{said}, in {path}"
 
 
 def _find(run: str, folder: str, columns: list[str], wanted: str) -> Iterator[tuple[dict[str, Any], str]]:

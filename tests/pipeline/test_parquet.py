@@ -103,12 +103,12 @@ def test_what_is_no_parquet_file_is_refused() -> None:
 
 def test_dropped_documents_tell_reason_measure_limit_and_the_text_that_is_kept() -> None:
     batch = Batch("s", 0)
-    batch.drop(Document("1", "cc", "ab", url="u"), Drop(LengthReason.TOO_SHORT, 2, 300))
+    batch.drop(Document("1", "cc", "ab", url="u"), Drop(LengthReason.TOO_SHORT, 2, 300, "twice"))
     batch.drop(Document("2", "cc", "cd"), Drop(LengthReason.TOO_SHORT))
     table = pq.ParquetFile(io.BytesIO(dropped_to_parquet(batch, "commoncrawl", "cc.stage", [False, True]))).read()
     assert table.schema.equals(DROPPED_SCHEMA)
     shared = {"source": "commoncrawl", "stage": "cc.stage", "reason": "length/too_short"}
     assert table.to_pylist() == [
-        {"id": "1", "url": "u", "measured": 2.0, "limit": 300.0, "text": None, **shared},
-        {"id": "2", "url": "", "measured": None, "limit": None, "text": "cd", **shared},
+        {"id": "1", "url": "u", "measured": 2.0, "limit": 300.0, "detail": "twice", "text": None, **shared},
+        {"id": "2", "url": "", "measured": None, "limit": None, "detail": None, "text": "cd", **shared},
     ]

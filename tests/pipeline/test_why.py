@@ -18,6 +18,7 @@ def run_folder(folder: Path) -> str:
                     Dropped("cc/1", "http://1", "duplicate/id"),
                     Dropped("cc/5", "", "language/low_score", 0.25, 0.5),
                     Dropped("cc/6", "", "perplexity/no_cutoff", 512.5),
+                    Dropped("cc/7", "", "a/copy", 0.95, 0.9, detail="overlaps cc/2"),
                 ],
             ),
         ]
@@ -61,3 +62,8 @@ def test_what_no_record_is_called_has_no_fate(tmp_path: Path) -> None:
     assert list(fates(run, "cc/")) == []
     assert list(fates(run, "CC/1")) == []
     assert list(fates(str(tmp_path / "nowhere"), "cc/1")) == []
+
+
+def test_what_a_number_cannot_say_is_told_too(tmp_path: Path) -> None:
+    (line,) = fates(run_folder(tmp_path), "cc/7")
+    assert ": a/copy, measured 0.95, limit 0.9, overlaps cc/2, in " in line
