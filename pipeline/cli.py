@@ -14,6 +14,7 @@ from rich.console import Console
 from pipeline import cli_fetch
 from pipeline.cli_list_references import list_references
 from pipeline.cli_ngram import train_ngram_lm
+from pipeline.cli_rank_sites import rank_sites
 from pipeline.cli_reference import train_reference_classifier
 from pipeline.settings import SettingsError
 
@@ -169,6 +170,7 @@ def export(
 app.command()(train_ngram_lm)
 app.command()(train_reference_classifier)
 app.command("list-references")(list_references)
+app.command("rank-sites")(rank_sites)
 app.add_typer(cli_fetch.app)
 
 

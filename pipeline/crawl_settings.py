@@ -34,7 +34,8 @@ class PerplexitySettings(BaseModel):
     Attributes:
         models: Folder of ``<language>.arpa.bin`` and ``<language>.sp.model``, as CCNet publishes them, relative to the
             config's ``data``; ``null`` trains them on documents of this run.
-        train_on: The source whose documents train them.
+        train_on: The source whose documents train them; ``null`` is Wikipedia, as in CCNet, where the run reads it,
+            else the crawl itself.
         training: How they are trained.
         scoring: How pages are scored.
         cutoffs: Where head, middle and tail part: ``run``, at the percentiles below of this run's own pages; ``ccnet``,
@@ -50,7 +51,7 @@ class PerplexitySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: str | None = None
-    train_on: Literal["commoncrawl", "c4"] = "commoncrawl"
+    train_on: Literal["commoncrawl", "c4", "wikipedia"] | None = None
     training: NgramTrainingSettings = NgramTrainingSettings()
     scoring: PerplexityModelSettings = PerplexityModelSettings()
     cutoffs: str | None = None
@@ -71,7 +72,7 @@ class PerplexitySettings(BaseModel):
                 f"head_percentile {self.head_percentile:g} must not be above middle_percentile "
                 f"{self.middle_percentile:g}"
             )
-        if self.models is not None and (self.training != NgramTrainingSettings() or self.train_on != SOURCE):
+        if self.models is not None and (self.training != NgramTrainingSettings() or self.train_on is not None):
             raise ValueError("training and train_on have no effect on models that are given")
         percentiles = (self.head_percentile, self.middle_percentile)
         if self.cutoffs_from != RUN and percentiles != (HEAD_PERCENTILE, MIDDLE_PERCENTILE):
@@ -88,7 +89,8 @@ class ReferenceClassifierSettings(BaseModel):
         model: A fastText model of the labels ``wiki`` and ``cc``, below the config's ``data``; ``null`` trains one on
             this run's pages.
         wikipedia: Wikipedia's dumps, whose cited pages are the positives: globs, folders or files, relative to the
-            config's ``data``.
+            config's ``data``; or ``run``, the articles of this run's own Wikipedia, in all its languages, which are
+            not read again.
         training: How it is trained.
         limits: What is kept.
     """
@@ -96,7 +98,7 @@ class ReferenceClassifierSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str | None = None
-    wikipedia: tuple[str, ...] = ()
+    wikipedia: tuple[str, ...] | Literal["run"] = ()
     training: ReferenceTrainingSettings = ReferenceTrainingSettings()
     limits: ReferenceLimits = ReferenceLimits()
 

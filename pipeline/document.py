@@ -158,6 +158,7 @@ class Shard:
         dump: The dump it belongs to.
         start: First byte of the range.
         end: End of the range (exclusive), or ``None`` for the end of the file.
+        below: The file's path below the input root, its parts divided by ``/``.
     """
 
     source: str
@@ -167,6 +168,7 @@ class Shard:
     dump: str = ""
     start: int = 0
     end: int | None = None
+    below: str = ""
 
 
 def utc_time(timestamp: str) -> str:

@@ -54,7 +54,7 @@ def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key:
             raise SettingsError(f"{key}.{position}: no file matches {below(entry, data)}")
         for name, file in found:
             shard_name = _shard_name(dump, name)
-            shard = Shard(source, shard_name, file.path, file.size_in_bytes, dump)
+            shard = Shard(source, shard_name, file.path, file.size_in_bytes, dump, below=name)
             files[file.path] = max(shard, files.get(file.path, shard), key=lambda one: (len(one.name), one.name))
     shards = sorted(files.values(), key=lambda shard: (shard.name, shard.path))
     for one, other in itertools.pairwise(shards):

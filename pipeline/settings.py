@@ -13,8 +13,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from pipeline.books_settings import BooksSettings
 from pipeline.c4_settings import C4Settings
-from pipeline.crawl_settings import CommonCrawlSettings
+from pipeline.crawl_settings import RUN, CommonCrawlSettings
+from pipeline.stackexchange_settings import StackExchangeSettings
+from pipeline.wikipedia_settings import WikipediaSettings
 from tokenizer.settings import TokenizerSettings, TokenShardSettings
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -29,14 +32,20 @@ class Sources(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    wikipedia: WikipediaSettings | None = None
+    stackexchange: StackExchangeSettings | None = None
+    books: BooksSettings | None = None
     c4: C4Settings | None = None
     commoncrawl: CommonCrawlSettings | None = None
 
     @model_validator(mode="after")
-    def _training_source_is_read(self) -> "Sources":
+    def _training_sources_are_read(self) -> "Sources":
         perplexity = self.commoncrawl.perplexity if self.commoncrawl is not None else None
-        if perplexity is not None and perplexity.models is None and not getattr(self, perplexity.train_on):
+        if perplexity is not None and perplexity.train_on and not getattr(self, perplexity.train_on):
             raise ValueError(f"commoncrawl.perplexity.train_on: the run does not read {perplexity.train_on}")
+        reference = self.commoncrawl.reference if self.commoncrawl is not None else None
+        if reference is not None and reference.wikipedia == RUN and self.wikipedia is None:
+            raise ValueError(f"commoncrawl.reference.wikipedia = {RUN!r}: the run does not read wikipedia")
         return self
 
 

@@ -14,6 +14,8 @@ from pipeline.launch import launch
 from pipeline.run import Run
 
 ROOT = Path(__file__).parent.parent
+#: What leaves a run the two web sources, for tests of these alone.
+WEB_ALONE = ("sources.wikipedia=null", "sources.stackexchange=null", "sources.books=null")
 WITHOUT_MODELS = (
     "sources.c4=null",
     "sources.commoncrawl.perplexity=null",
@@ -72,7 +74,10 @@ def digests() -> Callable[..., dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def run_demo() -> Callable[..., Run]:
-    """Run the demo's config, by default without models: what brute force can trace."""
+    """Run the demo's config, by default the crawl without models: what brute force can trace.
+
+    ``whole`` adds C4 and the models of the crawl, ``others`` the sources that are not of the web.
+    """
 
     def run(
         output: Path | str,
@@ -80,15 +85,16 @@ def run_demo() -> Callable[..., Run]:
         workers: int = 1,
         flags: Sequence[str] = (),
         whole: bool = False,
+        others: bool = False,
         stages: Sequence[str] | None = None,
     ) -> Run:
-        traced = [] if whole else WITHOUT_MODELS
+        left_out = (*(() if whole else WITHOUT_MODELS), *(() if others else WEB_ALONE))
         return launch(
             str(ROOT / "configs" / "demo.yaml"),
             output=str(output),
             workers=workers,
             stages=stages,
-            overrides=[f"data={ROOT / 'tests' / 'corpus'}", *traced, *overrides],
+            overrides=[f"data={ROOT / 'tests' / 'corpus'}", *left_out, *overrides],
             flags=flags,
             bytes_per_worker=1,
             console=Console(quiet=True),

@@ -12,8 +12,10 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from enum import StrEnum
+from typing import BinaryIO, cast
 
+from pipeline.document import MalformedRecord
 from pipeline.sources.searched_file import READ_BYTES, SearchedFile
 
 SLICE_BYTES = 256  # compressed, fed at once: gzip makes at most 264 kB of it
@@ -27,6 +29,24 @@ GZIP_WINDOW = 31  # zlib's code for "gzip, with its header and checksum"
 #: A bzip2 stream with a block, or without any; a gzip member whose reserved flags are zero.
 _BZ2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _GZIP = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
+
+
+class Packing(StrEnum):
+    """How a dump file is compressed."""
+
+    BZ2 = "bz2"
+    GZIP = "gzip"
+    PLAIN = "plain"
+
+
+_MAGIC = {Packing.BZ2: _BZ2, Packing.GZIP: _GZIP, Packing.PLAIN: None}
+
+
+def packing_of(beginning: bytes | bytearray) -> Packing:
+    """Tell by the first bytes of a file, ten or more, how it is compressed."""
+    if re.match(rb"BZh[1-9]", beginning):
+        return Packing.BZ2
+    return Packing.GZIP if _GZIP.match(beginning) else Packing.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +67,8 @@ class Damage:
     """A place where bytes are missing: what comes next does not follow what came before.
 
     Attributes:
-        cause: ``"mediawiki/bad_bz2"``, ``"mediawiki/bad_gzip"``, or ``"mediawiki/truncated"`` where the file ends.
+        cause: ``"mediawiki/bad_bz2"``, ``"mediawiki/bad_gzip"``, ``"mediawiki/truncated"`` where the file ends, or what
+            the stream itself raised.
         detail: One line for a person.
         offset: Where the damaged stream begins, in bytes of the file.
     """
@@ -63,15 +84,27 @@ class DumpBytes(SearchedFile):
     Memory stays below some 12 MiB. Work is linear in the file: a damaged stream is searched for another one inside it
     only while all such searches together have not taken more bytes than the file has given so far.
 
+    A range of a file begins with the first compressed stream that starts in it and has no end: whoever reads it stops.
+    A stream's ten bytes of magic occur by chance once in 2^77 bytes, so these are the streams of the whole file.
+
     Args:
-        stream: The file, from its first byte; read forward only.
+        stream: The file, or a range of it, from its first byte on; read forward only. A :class:`MalformedRecord` that
+            it raises is damage, and its end.
+        start: Where the range begins, in bytes of the file.
+        end: Where the last stream of the range may begin, exclusive; ``None`` for the end of the file.
+        packing: How the file is compressed; ``None`` looks at its first bytes, which a range does not have.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__(stream, LOOKBACK_BYTES)
+    def __init__(
+        self, stream: BinaryIO, *, start: int = 0, end: int | None = None, packing: Packing | None = None
+    ) -> None:
+        self._guarded = _Guarded(stream)
+        super().__init__(cast("BinaryIO", self._guarded), LOOKBACK_BYTES)
+        self._base = self._searched_again = start  # what lies before is no room to search in
+        self._start, self._end = start, end
         self._fill(READ_BYTES)
-        is_bz2, is_gzip = re.match(rb"BZh[1-9]", self._buffer), _GZIP.match(self._buffer)
-        self._magic = _BZ2 if is_bz2 else _GZIP if is_gzip else None
+        self.packing = packing or packing_of(self._buffer)
+        self._magic = _MAGIC[self.packing]
 
     @property
     def is_compressed(self) -> bool:
@@ -79,11 +112,21 @@ class DumpBytes(SearchedFile):
         return self._magic is not None
 
     def __iter__(self) -> Iterator[Piece | Damage]:
+        if self._start and self._magic is not None:
+            self._seek_stream(before=self._end)
+        if self._end is None or self.position < self._end:
+            yield from self._read()
+        fault = self._guarded.fault
+        if fault is not None:
+            yield Damage(fault.cause, fault.detail, fault.offset)
+
+    def _read(self) -> Iterator[Piece | Damage]:
         while self._fill(MAGIC_BYTES) or self._at < len(self._buffer):
             start = self.position
             if self._magic is None:
-                yield Piece(bytes(memoryview(self._buffer)[self._at :]), 0)
+                data = bytes(memoryview(self._buffer)[self._at :])
                 self._at = len(self._buffer)
+                yield Piece(data, 0)
             elif self._magic.match(self._buffer, self._at):
                 yield from self._decompress()
             else:
@@ -130,10 +173,10 @@ class DumpBytes(SearchedFile):
                 yield state.decompress(b"", BLOCK_BYTES)
             self._at -= len(state.unused_data)
 
-    def _seek_stream(self) -> None:
-        """Go to the next place where a compressed stream begins, or to the end."""
+    def _seek_stream(self, before: int | None = None) -> None:
+        """Go to the next place where a compressed stream begins, or to the end, or to one not before ``before``."""
         pattern = _BZ2 if self._magic is _BZ2 else _GZIP
-        while True:
+        while before is None or self.position < before:
             enough = self._fill(PROBE_BYTES)
             found = pattern.search(self._buffer, self._at)
             if found is None:
@@ -154,3 +197,20 @@ class DumpBytes(SearchedFile):
             return bool(zlib.decompressobj(GZIP_WINDOW).decompress(probe, 1 << 10))
         except zlib.error:
             return False
+
+
+class _Guarded:
+    """A stream that ends where reading it raises a fault, and remembers it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.fault: MalformedRecord | None = None
+
+    def read(self, size: int) -> bytes:
+        """Read on; nothing behind a fault."""
+        if self.fault is None:
+            try:
+                return self._stream.read(size)
+            except MalformedRecord as fault:
+                self.fault = fault
+        return b""

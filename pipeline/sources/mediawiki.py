@@ -11,20 +11,25 @@ no page (damage between pages, garbage, a missing end of the dump, a file that i
 
 The wiki's name is taken from the file's name (``dewiki-20220720-pages-articles.xml.bz2``), and only where that has
 none from ``<dbname>`` in the head: excerpts are often made with the head of another wiki.
+
+A file may be read in ranges (:mod:`pipeline.sources.wiki_ranges`): a range has the pages that begin in it, each with
+what lies between it and the next page, so that all ranges together give what the whole file gives.
 """
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO
-from xml.sax.saxutils import unescape
 
 from pipeline.document import MalformedRecord
-from pipeline.sources.bz2_streams import Damage, DumpBytes
+from pipeline.sources.bz2_streams import Damage, DumpBytes, Piece
+from pipeline.sources.wiki_head import DumpHead, parse_head, wiki_name
 from pipeline.sources.wiki_xml import PageFault, SiteInfo, WikiPage, parse_page
 
 MAX_PAGE_BYTES = 64 << 20
 MAX_HEAD_BYTES = 4 << 20  # siteinfo is some 100 kB
+HEAD_SEARCH_BYTES = 64 << 20  # what may stand before the first page, where only the head is read
 TAG_BYTES = 128  # longest tag looked for, and so what is kept of bytes that are skipped
 
 _PREFIX = rb"(?:[\w.-]{1,64}:)?"
@@ -35,15 +40,6 @@ _ROOT_END = re.compile(rb"</" + _PREFIX + rb"mediawiki\s{0,32}>")
 _BEFORE_ROOT = re.compile(rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]{0,200}>\s*+)?(?:<!--(?:[^-]|-(?!->))*+-->\s*+)*+")
 _DOCUMENT_TYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([^\"']{1,40})")
-_VERSION = re.compile(rb"\sversion\s{0,9}=\s{0,9}[\"']([0-9.]{1,9})[\"']")
-_DBNAME = re.compile(rb"<" + _PREFIX + rb"dbname>([^<]{1,80})<")
-_NAMESPACE = re.compile(
-    rb"<" + _PREFIX + rb"namespace\s[^<>]{0,200}?key=[\"'](-?[0-9]{1,9})[\"'][^<>]{0,200}>([^<]{1,400})<"
-)
-_WIKI = re.compile(
-    r"(?<![a-z0-9_])[a-z][a-z0-9_]*"
-    r"(?:wiki|wiktionary|wikibooks|wikinews|wikiquote|wikisource|wikiversity|wikivoyage|wikimedia)(?![a-z0-9_])"
-)
 
 
 def read_wiki(
@@ -60,38 +56,61 @@ def read_wiki(
         Every page and every fault, once, in file order; and the bytes of the file read so far. Memory: a few times
         the longest page, at most that allowed, and some 20 MiB.
     """
-    cutter = _PageCutter(stream, name, max_page_bytes)
+    cutter = PageCutter(DumpBytes(stream), wiki_name(name), max_page_bytes)
     for item in cutter:
         yield item, cutter.position
 
 
-def wiki_name(path: str) -> str:
-    """Give the wiki's name as the name of a dump file has it, or an empty string.
+@dataclass(frozen=True, slots=True)
+class PageRange:
+    """The pages that begin in a range of a file: in compressed streams that start there, or in its plain bytes.
 
-    >>> wiki_name("dumps/mini-enwiki-20200101-pages-articles.xml.bz2"), wiki_name("wiki.xml")
-    ('enwiki', '')
+    Attributes:
+        start: First byte.
+        end: End, exclusive; ``None`` for the file's.
+        head: What the file's beginning says; not needed by the first range, which reads it.
     """
-    found = _WIKI.search(path.replace("\\", "/").rpartition("/")[2].lower())
-    return found[0] if found else ""
+
+    start: int = 0
+    end: int | None = None
+    head: DumpHead | None = None
 
 
-class _PageCutter(Iterator[WikiPage | MalformedRecord]):
-    """Cuts a dump into pages, and looks at what lies between them."""
+_WHOLE = PageRange()
 
-    def __init__(self, stream: BinaryIO, name: str, max_page_bytes: int) -> None:
-        self._source = DumpBytes(stream)
-        self._pieces = iter(self._source)
+
+class PageCutter(Iterator[WikiPage | MalformedRecord]):
+    """Cuts a dump into pages, and looks at what lies between them.
+
+    Args:
+        source: The dump's bytes; for a range, from its first byte on.
+        wiki: The wiki's name; empty takes it from the head.
+        max_page_bytes: Longest ``<page>`` element to hold in memory.
+        part: The range; the whole file by default.
+        namespaces: What to take for the namespaces of the head; ``None`` takes them.
+    """
+
+    def __init__(
+        self,
+        source: DumpBytes,
+        wiki: str,
+        max_page_bytes: int,
+        part: PageRange = _WHOLE,
+        namespaces: Mapping[str, int] | None = None,
+    ) -> None:
+        self._source = source
+        self._pieces: Iterator[Piece | Damage] = iter(self._source)
         self._max_page_bytes = max_page_bytes
         self._buffer = bytearray()
-        self._base = 0  # decompressed bytes before the buffer
         self._marks = deque([(0, 0)])  # where a stream begins: in the decompressed bytes, in the file
         self._damage: Damage | None = None  # the buffer ends here, and this has still to be reported
-        self._wiki = wiki_name(name)
-        self._site = SiteInfo(wiki=self._wiki)
-        self._is_open = False  # between <mediawiki> and </mediawiki>
-        self._is_new = True  # nothing has been found in the file so far
+        self._wiki, self._part, self._namespaces = wiki, part, namespaces
+        self._base = 0 if source.is_compressed else part.start  # decompressed bytes before the buffer
+        self._site = part.head.site if part.head else SiteInfo(wiki=wiki, namespaces=namespaces or {})
+        self._is_open = part.head is not None and part.head.is_open  # between <mediawiki> and </mediawiki>
+        self._is_new = part.head is None  # nothing has been found in the file so far
         self._is_torn = False  # what comes next lies behind damage that has been reported
-        self._items = self._read()
+        self._items = self._read() if part.head is None else self._read_later(part.head)
 
     def __next__(self) -> WikiPage | MalformedRecord:
         return next(self._items)
@@ -100,6 +119,44 @@ class _PageCutter(Iterator[WikiPage | MalformedRecord]):
     def position(self) -> int:
         """Bytes of the file consumed so far."""
         return self._source.position
+
+    def read_head(self) -> DumpHead:
+        """Read up to the first page, and no more, nor more than :data:`HEAD_SEARCH_BYTES`."""
+        is_refused = False
+        self._pieces = _beginning_of(self._pieces)
+        while True:
+            try:
+                deque(self._read_gap(), maxlen=0)
+            except _Refused:
+                is_refused = True
+            if is_refused or self._buffer or self._damage is None:
+                return DumpHead(self._site, self._source.packing, self._is_open, is_refused)
+            self._report_damage(self._damage, self._where(), is_record=False)
+
+    def _read_later(self, head: DumpHead) -> Iterator[WikiPage | MalformedRecord]:
+        """Read a range that is not the file's first: what lies before its first page is the range's before it."""
+        if not head.is_refused and self._skip_to_page():
+            yield self._read_page()
+            yield from self._read()
+
+    def _skip_to_page(self) -> bool:
+        """Go to the next page; returns whether one begins in the range."""
+        while True:
+            found = _PAGE_START.search(self._buffer)
+            self._drop(found.start() if found else max(0, len(self._buffer) - TAG_BYTES))
+            if self._buffer and self._is_beyond():
+                return False
+            if found:
+                return True
+            if not self._fill():
+                if self._damage is None:
+                    return False
+                self._damage = None
+                self._drop(len(self._buffer))
+
+    def _is_beyond(self) -> bool:
+        """Whether the buffer begins behind the range."""
+        return self._part.end is not None and self._where()[0] >= self._part.end
 
     def _read(self) -> Iterator[WikiPage | MalformedRecord]:
         while True:
@@ -110,6 +167,8 @@ class _PageCutter(Iterator[WikiPage | MalformedRecord]):
                 yield refused.error
                 return
             if self._buffer:
+                if self._is_beyond():
+                    return
                 yield self._read_page()
             elif self._damage is not None:
                 yield self._report_damage(self._damage, (self._damage.offset, 0), is_record=False)
@@ -149,7 +208,7 @@ class _PageCutter(Iterator[WikiPage | MalformedRecord]):
         encoding = _ENCODING.search(gap)
         if encoding and encoding[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
             raise _Refused(self._error("mediawiki/encoding", f"the encoding is {encoding[1]!r}, not UTF-8", where))
-        self._site = _read_head(gap[root.start() :], self._wiki)
+        self._site = parse_head(gap[root.start() :], self._wiki, self._namespaces)
         self._is_open = _ROOT_END.search(gap, root.end()) is None
         self._is_new = False
         before = _BEFORE_ROOT.match(gap)
@@ -227,22 +286,18 @@ class _PageCutter(Iterator[WikiPage | MalformedRecord]):
         return MalformedRecord(cause, detail, offset=where[0], inner_offset=where[1], is_record=is_record)
 
 
+def _beginning_of(pieces: Iterator[Piece | Damage]) -> Iterator[Piece | Damage]:
+    size = 0
+    for piece in pieces:
+        yield piece
+        size += len(piece.data) if isinstance(piece, Piece) else 0
+        if size >= HEAD_SEARCH_BYTES:
+            return
+
+
 class _Refused(Exception):
     """A file that is not read on."""
 
     def __init__(self, error: MalformedRecord) -> None:
         super().__init__(error.cause)
         self.error = error
-
-
-def _read_head(head: bytes, wiki: str) -> SiteInfo:
-    """Read what the head says; ``wiki`` is the name already known, or empty."""
-    dbname, version = _DBNAME.search(head), _VERSION.search(head)
-    names = {
-        unescape(name.decode("utf-8", "replace")).strip().lower(): int(key) for key, name in _NAMESPACE.findall(head)
-    }
-    return SiteInfo(
-        wiki=wiki or (dbname[1].decode("utf-8", "replace").strip() if dbname else ""),
-        version=version[1].decode() if version else "",
-        namespaces=names,
-    )

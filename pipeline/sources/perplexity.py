@@ -53,6 +53,8 @@ KEY = f"sources.{SOURCE}.perplexity"
 FOLDER = "models/perplexity"
 _NGRAMS, _PIECES = ".arpa.bin", ".sp.model"
 _GIVEN = "n-gram models"
+#: Whose documents train the models where the config does not say: CCNet's were trained on them.
+_WIKIPEDIA = "wikipedia"
 #: Share of the scored pages that models may be trained on before it is said.
 _KNOWN_TEXT = 0.1
 
@@ -133,9 +135,10 @@ def recipe(
         raise ValueError("perplexity is switched off")
     files = scored.files(run.folder, f"work/{scored.name}/")
     if asked.models is None:
-        texts = others.get(asked.train_on, scored)
+        texts = others.get(asked.train_on or _WIKIPEDIA, scored)
         sample = yield _sample(run, settings, texts)
-        _warn_of_known_text(run, asked, sample, scored)
+        if texts is scored:
+            _warn_of_known_text(run, sample, scored)
         trained = yield _models(run, asked, settings.language.languages, sample)
         models, digest = _trained_models(run.folder, trained), digest_outputs(_model_files(trained))
     else:
@@ -154,10 +157,10 @@ def recipe(
     return Measured(cutoffs, perplexity.digest)
 
 
-def _warn_of_known_text(run: Run, asked: PerplexitySettings, sample: StageResult, scored: StageResult) -> None:
+def _warn_of_known_text(run: Run, sample: StageResult, scored: StageResult) -> None:
     """Say when models are to score mostly what they were trained on: a small crawl, or a large sample."""
     trained, pages = sample.stats["kept"], scored.stats["kept"]
-    if asked.train_on == SOURCE and trained > _KNOWN_TEXT * pages:
+    if trained > _KNOWN_TEXT * pages:
         text = f"{trained:,} of the {pages:,} pages that they score: to these pages they give low perplexities"
         run.say(MODELS, f"the models are trained on {text}")
 

@@ -21,22 +21,22 @@ from filters.model_files import check_fasttext_file
 from filters.reference import ReferenceScorer
 from filters.reference_sample import Page
 from filters.reference_training import ReferenceTrainingSettings, train_reference_classifier
-from filters.urls import fingerprint_urls, normalize_url
 from filters.verdict import Drop, Reason
 from pipeline.batch import Batch, Blame
 from pipeline.commits import Commit, write_commit
-from pipeline.crawl_settings import CommonCrawlSettings, ReferenceClassifierSettings
+from pipeline.crawl_settings import RUN, CommonCrawlSettings, ReferenceClassifierSettings
 from pipeline.document import Document, Dropped, MalformedRecord, Shard
-from pipeline.files import join, local_copy, open_read, read_bytes, write_output
+from pipeline.files import WrittenFile, join, local_copy, open_read, read_bytes, write_output
 from pipeline.inputs import fingerprint_inputs, list_shards
 from pipeline.parquet import read_documents
 from pipeline.reading import Item, ReadBatches, batched
 from pipeline.run import Run
 from pipeline.scores import KeepScores, read_with_scores
 from pipeline.settings import SettingsError
+from pipeline.sources import wikipedia
 from pipeline.sources.mediawiki import read_wiki
 from pipeline.sources.outputs import owned, pages_of, read_committed, stage_outputs
-from pipeline.sources.wiki_citations import are_cited, citations_of
+from pipeline.sources.wiki_citations import are_cited, citations_folder, citations_of, fingerprint_distinct, to_npy
 from pipeline.sources.wiki_xml import WikiPage
 from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork, digest_json, digest_outputs
 from pipeline.steps import ScoreAll, ScoreDocuments, Scores
@@ -73,11 +73,14 @@ class Eligible:
 
 def stages(settings: ReferenceClassifierSettings) -> list[str]:
     """Name the stages of :func:`recipe`, in order."""
-    return [REFERENCE] if settings.model is not None else [CITATIONS, CITED, SAMPLE, MODEL, REFERENCE]
+    if settings.model is not None:
+        return [REFERENCE]
+    own = [] if settings.wikipedia == RUN else [CITATIONS]
+    return [*own, CITED, SAMPLE, MODEL, REFERENCE]
 
 
 def list_dumps(settings: ReferenceClassifierSettings, data: str) -> list[Shard]:
-    """List the Wikipedia dumps; look at the classifier that is given instead.
+    """List the Wikipedia dumps, none where the run reads Wikipedia; look at the classifier that is given instead.
 
     Raises:
         SettingsError: A dump or the classifier is not there, or is none.
@@ -89,6 +92,8 @@ def list_dumps(settings: ReferenceClassifierSettings, data: str) -> list[Shard]:
             load_scorer(settings.model, None)
         except (OSError, ValueError) as error:
             raise SettingsError(f"{KEY}.model: {' '.join(str(error).split())}") from error
+    if settings.wikipedia == RUN:
+        return []
     return list_shards(SOURCE, "wikipedia", settings.wikipedia, data=data, key=f"{KEY}.wikipedia")
 
 
@@ -116,7 +121,11 @@ def recipe(
         raise ValueError("the classifier is switched off")
     files = scored.files(run.folder, f"work/{scored.name}/")
     if asked.model is None:
-        cited = yield from _cited(run, dumps)
+        if asked.wikipedia == RUN:
+            found = run.results[wikipedia.PAGES].outputs(citations_folder(wikipedia.PAGES))
+        else:
+            found = yield from _citations(run, dumps)
+        cited = yield _cited(run, found)
         sample = yield _sample(run, settings, scored, cited, eligible)
         trained = yield _model(run, asked.training, sample, cited)
         path, digest = join(run.folder, MODEL_PATH), digest_outputs(trained.outputs(MODEL_PATH))
@@ -127,8 +136,8 @@ def recipe(
     return result.digest
 
 
-def _cited(run: Run, dumps: Sequence[Shard]) -> Steps[StageResult]:
-    """Read all citations of the dumps, and make one sorted array of them."""
+def _citations(run: Run, dumps: Sequence[Shard]) -> Steps[list[WrittenFile]]:
+    """Read all citations of the dumps."""
     shards = fingerprint_inputs(dumps, run.manifest.known_inputs("wikipedia"))
     run.manifest.record_inputs("wikipedia", shards)
     read = functools.partial(read_citations, batch_bytes=run.settings.batch_bytes)
@@ -145,10 +154,14 @@ def _cited(run: Run, dumps: Sequence[Shard]) -> Steps[StageResult]:
     work = UnitWork(dumps, build)
     asked = {"batch_bytes": run.settings.batch_bytes}
     found = yield Stage(CITATIONS, asked, inputs, work, owned(SOURCE, CITATIONS), counts="pages")
-    paths = [file.path for file in found.files(run.folder, f"work/{CITATIONS}/part-")]
+    return found.outputs(f"work/{CITATIONS}/part-")
+
+
+def _cited(run: Run, found: Sequence[WrittenFile]) -> Stage:
+    """Make one sorted array of all citations."""
+    paths = [join(run.folder, file.path) for file in found]
     merge = LauncherWork(functools.partial(write_cited, run.folder, paths), "sorting cited URLs")
-    result = yield Stage(CITED, {}, {"citations": found.digest}, merge, counts="URLs")
-    return result
+    return Stage(CITED, {}, {"citations": digest_outputs(found)}, merge, counts="URLs")
 
 
 def read_citations(shard: Shard, *, batch_bytes: int) -> Iterator[Batch]:
@@ -167,13 +180,13 @@ def _citations_of(page: WikiPage | MalformedRecord) -> Item:
 
 def _fingerprint_citations(batch: Batch) -> Batch:
     with batch.timed("urls"), Blame(batch.name) as blame:
-        urls = []
+        urls: list[str] = []
         for page in batch.documents:
             blame.document = page.id
-            urls += [normalize_url(url) for url in page.text.split("\n") if url]
-        found = np.unique(fingerprint_urls([url for url in urls if url]))
+            urls += [url for url in page.text.split("\n") if url]
+        found = fingerprint_distinct(urls)
     batch.facts["urls"] = len(urls)
-    batch.files[f"work/{CITATIONS}/part-{batch.name}.npy"] = _npy(found), len(found)
+    batch.files[f"work/{CITATIONS}/part-{batch.name}.npy"] = to_npy(found), len(found)
     return batch
 
 
@@ -181,16 +194,10 @@ def write_cited(folder: str, paths: Sequence[str]) -> None:
     """Merge the fingerprints of cited URLs and write them into the run folder, sorted, each once."""
     parts = [np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) for path in paths]
     urls = np.unique(np.concatenate([np.empty(0, np.uint64), *parts]))
-    output = write_output(folder, _CITED_PATH, _npy(urls), rows=len(urls))
+    output = write_output(folder, _CITED_PATH, to_npy(urls), rows=len(urls))
     read = sum(map(len, parts))
     repeated = {"citation/repeated": read - len(urls)} if read > len(urls) else {}
     write_commit(folder, CITED, Commit(CITED, 0, read=read, kept=len(urls), dropped=repeated, outputs=(output,)))
-
-
-def _npy(array: NDArray[np.uint64]) -> bytes:
-    sink = io.BytesIO()
-    np.save(sink, array)
-    return sink.getvalue()
 
 
 def _sample(

@@ -69,11 +69,13 @@ class SiteInfo:
         wiki: The wiki's name.
         version: The export schema's, ``0.11``; empty where there is no head.
         namespaces: Number of each namespace by its name, in lower case.
+        database: The wiki whose head this is, which may be another one.
     """
 
     wiki: str = ""
     version: str = ""
     namespaces: Mapping[str, int] = field(default_factory=dict)
+    database: str = ""
 
 
 class PageFault(Exception):

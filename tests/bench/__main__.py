@@ -9,7 +9,21 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
-from tests.bench import c4, crawl, crawl_path, dedup, perplexity, reference, tokens, training, whole
+from tests.bench import (
+    book_dedup,
+    books,
+    c4,
+    crawl,
+    crawl_path,
+    dedup,
+    perplexity,
+    reference,
+    stackexchange,
+    tokens,
+    training,
+    whole,
+    wikitext,
+)
 from tests.bench.inputs import Inputs, find_data
 from tests.bench.report import Result, print_results, write_results
 
@@ -29,9 +43,15 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "c4.clean": c4.clean_pages,
     "c4.language": c4.identify_language,
     "c4.bad_words": c4.find_bad_words,
+    "wikipedia.wikitext": wikitext.convert,
     "documents.parquet": crawl.write_parquet,
     "line_dedup.fingerprint": dedup.fingerprint,
     "line_dedup.stages": dedup.deduplicate,
+    "books.clean": books.clean,
+    "books.signatures": book_dedup.sketch,
+    "books.dedup": book_dedup.deduplicate,
+    "stackexchange.html": stackexchange.convert_html,
+    "stackexchange.documents": stackexchange.join,
     "tokens.encode": tokens.encode,
     "tokens.windows": tokens.read_windows,
     "run.scaling": whole.scale,

@@ -189,12 +189,13 @@ def _page(number: int, article: Article) -> str:
         minute=number % 60,
         size=len(encoded),
         text=escape(article.text, {'"': "&quot;"}),
-        sha1=_base36(int(hashlib.sha1(encoded, usedforsecurity=False).hexdigest(), 16)),
+        sha1=sha1_of(article.text),
     )
 
 
-def _base36(value: int) -> str:
-    digits = ""
+def sha1_of(text: str) -> str:
+    """Give a text's SHA-1 as dumps have it, in base 36."""
+    value, digits = int(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), 16), ""
     while value:
         value, digit = divmod(value, 36)
         digits = _DIGITS[digit] + digits

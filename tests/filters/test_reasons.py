@@ -16,6 +16,13 @@ FATES = "corpus/fates.yaml"
 #: Where each reason is exercised: in the table of fates, or by a test. A new reason fails here until its case exists.
 CASES = {
     "bad_words/found": "filters/test_bad_words.py::test_a_page_with_a_word_goes_and_one_without_stays",
+    "book_dedup/near_duplicate": "pipeline/test_book_dedup.py::test_books_that_overlap_with_one_that_stays_go",
+    "books/empty": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
+    "books/no_text_member": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
+    "books/no_text_value": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
+    "books/only_boilerplate": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
+    "books/too_long": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
+    "books/too_short": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
     "c4/curly_bracket": "filters/test_c4.py::test_a_curly_bracket_drops_the_page",
     "c4/duplicate_url": "pipeline/test_c4_recipe.py::test_a_page_is_dropped_by_the_first_rule_it_breaks",
     "c4/few_sentences": "filters/test_c4.py::test_a_page_of_two_sentences_goes_and_one_of_three_stays",
@@ -32,6 +39,8 @@ CASES = {
     "citation/redirect": "pipeline/test_run_whole.py::test_pages_of_a_dump_that_cite_nothing_leave_with_a_reason",
     "duplicate/content": FATES,
     "duplicate/id": "pipeline/test_duplicates.py::test_an_id_seen_twice_keeps_the_copy_that_comes_first",
+    "encoding/not_text": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
+    "encoding/undecodable": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
     "language/low_score": FATES,
     "language/not_wanted": FATES,
     "language/unidentified": "filters/test_language.py::test_an_unidentified_document_goes_whatever_is_allowed",
@@ -45,6 +54,17 @@ CASES = {
     "perplexity/tail": "filters/test_perplexity.py::test_the_tail_alone_is_dropped_by_default",
     "reference/no_known_word": "filters/test_reference.py::test_a_page_without_a_known_word_goes",
     "reference/not_a_reference": "filters/test_reference.py::test_a_page_exactly_at_the_threshold_is_kept",
+    "stackexchange/deleted": "pipeline/test_stackexchange_recipe.py::test_what_is_in_no_document_says_why",
+    "stackexchange/duplicate_answer": (
+        "pipeline/test_stackexchange_recipe.py::test_a_post_twice_in_a_dump_counts_where_it_stands_first"
+    ),
+    "stackexchange/empty": "pipeline/test_stackexchange_recipe.py::test_what_is_in_no_document_says_why",
+    "stackexchange/orphan_answer": "pipeline/test_stackexchange_recipe.py::test_what_is_in_no_document_says_why",
+    "stackexchange/other_post_type": "pipeline/test_stackexchange_recipe.py::test_what_is_in_no_document_says_why",
+    "stackexchange/too_long": (
+        "pipeline/test_stackexchange_recipe.py::"
+        "test_a_question_whose_posts_are_too_long_goes_and_one_at_the_limit_stays"
+    ),
     "warc/html_too_long": "pipeline/test_pages.py::test_each_reason_has_its_record",
     "warc/http_status": FATES,
     "warc/metadata": FATES,
@@ -54,6 +74,13 @@ CASES = {
     "warc/resource": "pipeline/test_pages.py::test_each_reason_has_its_record",
     "warc/revisit": "pipeline/test_pages.py::test_each_reason_has_its_record",
     "warc/warcinfo": "pipeline/test_pages.py::test_each_reason_has_its_record",
+    "wikipedia/disambiguation": "pipeline/test_wikipedia_recipe.py::test_what_is_dropped_says_why",
+    "wikipedia/empty": "pipeline/test_wikipedia_recipe.py::test_an_article_without_text_goes_and_one_with_enough_stays",
+    "wikipedia/language": "pipeline/test_wikipedia_recipe.py::test_what_is_dropped_says_why",
+    "wikipedia/not_an_article": "pipeline/test_wikipedia_recipe.py::test_what_is_dropped_says_why",
+    "wikipedia/not_wikitext": "pipeline/test_wikipedia_recipe.py::test_what_is_dropped_says_why",
+    "wikipedia/redirect": "pipeline/test_wikipedia_recipe.py::test_what_is_dropped_says_why",
+    "wikipedia/unknown_wiki": "pipeline/test_wikipedia_recipe.py::test_pages_whose_wiki_nothing_tells_are_dropped",
 }
 
 

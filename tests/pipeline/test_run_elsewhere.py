@@ -124,10 +124,12 @@ def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fing
     monkeypatch.setattr(launch_module, "Engine", Translated)
     TRANSLATED.clear()
     c4 = "sources.c4={dumps: [{id: MINI-2019-30, paths: [commoncrawl/MINI-2019-30]}]}"
-    run = run_demo(tmp_path / "run", c4, whole=True)
+    run = run_demo(tmp_path / "run", c4, whole=True, others=True)
     finds = {name for name in TRANSLATED if ".duplicate_" in name}
-    assert len(finds) == 5
-    assert {name: {"Spread"} | ({"Meet", "Gather"} if name in finds else set()) for name in TRANSLATED} == TRANSLATED
+    assert len(finds) == 6
+    shuffles = {**{name: {"Meet", "Gather"} for name in finds}, "books.shared": {"Meet"}}
+    assert {name: {"Spread"} | shuffles.get(name, set()) for name in TRANSLATED} == TRANSLATED
     launched = {"ngram_models", "cutoffs", "cited_urls", "reference_model"}
-    here = {"tokenizer", "token_manifests", *(f"commoncrawl.{name}" for name in launched)}
+    books = {"books.candidates", "books.duplicates"}
+    here = {"tokenizer", "token_manifests", *books, *(f"commoncrawl.{name}" for name in launched)}
     assert set(run.results) - set(TRANSLATED) == here

@@ -69,9 +69,7 @@ def test_records_and_errors_add_up_after_any_one_corruption(
     if layout == "by record" and corruption != "truncate":
         ends = list(itertools.accumulate(len(compress(text)) for text in records))
         intact = [block for block, text, end in zip(blocks, records, ends, strict=True) if end <= at]
-        intact += [
-            b for b, t, end in zip(blocks, records, ends, strict=True) if end - len(compress(t)) >= at + size
-        ]
+        intact += [b for b, t, end in zip(blocks, records, ends, strict=True) if end - len(compress(t)) >= at + size]
         read = [item.block for item in items if isinstance(item, WarcRecord)]
         assert [block for block in intact if block not in read] == []
 

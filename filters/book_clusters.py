@@ -1,0 +1,72 @@
+"""Which of the books that overlap stay: the longest of each cluster, and no chains.
+
+Books are gone through from the longest cleaned text to the shortest, of equally long ones the smallest id first. A book
+goes if its overlap with one that stays exceeds the limit. So each book that goes is a near-duplicate of one that is
+still there: with A like B and B like C, but A unlike C, B goes for A and C stays. Clusters made of chains (connected
+components) would take C out for a book it does not resemble.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What decides between books.
+
+    Attributes:
+        id: The document's id.
+        chars: Characters of its cleaned text.
+    """
+
+    id: str
+    chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A book that goes.
+
+    Attributes:
+        book: Which one.
+        survivor: The book that stays for it: of those it overlaps with too much, the one it shares the most with; of
+            equals the first.
+        overlap: Their overlap.
+    """
+
+    book: int
+    survivor: int
+    overlap: float
+
+
+def choose_survivors(
+    books: Sequence[Book], overlaps: Sequence[tuple[int, int, float]], max_overlap: float
+) -> list[Removal]:
+    """Choose which books stay.
+
+    Args:
+        books: The books.
+        overlaps: Pairs of places in ``books`` with their overlap, in any order; a pair that is not there has none.
+        max_overlap: At exactly this overlap both stay.
+
+    Returns:
+        The books that go, in the order of their places.
+
+    >>> shelf = [Book("a", 300), Book("b", 200), Book("c", 100)]
+    >>> choose_survivors(shelf, [(0, 1, 0.95), (1, 2, 0.97)], 0.9)
+    [Removal(book=1, survivor=0, overlap=0.95)]
+    """
+    order = sorted(range(len(books)), key=lambda place: (-books[place].chars, books[place].id))
+    rank = {place: number for number, place in enumerate(order)}
+    before: dict[int, list[tuple[int, float]]] = {}
+    for one, other, overlap in overlaps:
+        if overlap > max_overlap:
+            first, second = sorted((one, other), key=rank.__getitem__)
+            before.setdefault(second, []).append((first, overlap))
+    gone: dict[int, Removal] = {}
+    for place in order:
+        staying = [(-overlap, rank[first], first) for first, overlap in before.get(place, ()) if first not in gone]
+        if staying:
+            overlap, _, survivor = min(staying)
+            gone[place] = Removal(place, survivor, -overlap)
+    return [gone[place] for place in sorted(gone)]

@@ -1,0 +1,168 @@
+"""Books out of rows: Parquet and JSON lines with the text in one column, as Books3 and PG-19 are handed around."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from filters.books import BookReason
+from filters.encoding import check_text, clean_line_ends
+from filters.verdict import Drop
+from pipeline.document import Document, MalformedRecord, utf8_size
+from pipeline.reading import Item
+from pipeline.sources.book_context import PIECE_BYTES, BookContext, Decompressed, Readable
+
+#: A line may be that many times as long as the longest text: JSON writes a letter of two bytes as six.
+_ESCAPED = 3
+_OTHER_FIELDS_BYTES = 1 << 20
+#: A line that goes on for that many times the longest one allowed has no end: the rest of the file is not read.
+_ENDLESS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of JSON: its place and size in bytes, and its content unless it is too long."""
+
+    offset: int
+    size: int
+    content: bytes | None
+
+
+class _BadRow(Exception):
+    def __init__(self, cause: str, detail: str) -> None:
+        super().__init__(cause, detail)
+        self.cause, self.detail = cause, detail
+
+
+def read_lines(stream: Readable, context: BookContext) -> Iterator[tuple[Item, int]]:
+    """Read JSON lines; ids are ``<collection>/<id>``, or ``<collection>/<file>#<line>``, the first line being 0."""
+    longest = _ESCAPED * context.max_book_bytes + _OTHER_FIELDS_BYTES
+    plain = not isinstance(stream, Decompressed)
+    try:
+        for number, line in enumerate(_lines(stream, longest)):
+            name = f"{context.file.below}#{number}"
+            if line.content is None:
+                yield context.too_long(context.identifier(name), line.size, whole=True), stream.tell()
+            elif line.content.strip():
+                offset, inner = (line.offset, 0) if plain else (0, line.offset)
+                try:
+                    yield _from_row(_parse(line.content), name, context), stream.tell()
+                except _BadRow as bad:
+                    detail = f"line {number}: {bad.detail}"
+                    yield MalformedRecord(bad.cause, detail, offset=offset, inner_offset=inner), stream.tell()
+    except MalformedRecord as error:
+        yield MalformedRecord(error.cause, error.detail, offset=0, is_record=False), context.file.size
+
+
+def _lines(stream: Readable, longest: int) -> Iterator[_Line]:
+    """Cut lines; of one that is too long, only its size is given."""
+    begun, offset, size = bytearray(), 0, 0
+    while piece := stream.read(PIECE_BYTES):
+        start = 0
+        while (end := piece.find(b"\n", start)) >= 0:
+            size += end - start
+            begun += piece[start:end]
+            yield _Line(offset, size, bytes(begun) if size <= longest else None)
+            offset += size + 1
+            begun, size, start = bytearray(), 0, end + 1
+        size += len(piece) - start
+        begun += piece[start:]
+        if size > longest:
+            begun.clear()
+        if size > _ENDLESS * longest:
+            raise MalformedRecord("books/endless_line", f"more than {size} bytes from byte {offset} on", offset=0)
+    if size:
+        yield _Line(offset, size, bytes(begun) if size <= longest else None)
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        raise _BadRow("books/invalid_utf8", str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _BadRow("books/bad_json", f"{type(error).__name__}: {error}") from error
+    if not isinstance(row, dict):
+        raise _BadRow("books/bad_json", f"{type(row).__name__}, not an object")
+    return row
+
+
+def read_parquet(stream: BinaryIO, context: BookContext) -> Iterator[tuple[Item, int]]:
+    """Read a Parquet file, a row at a time; ids as in :func:`read_lines`."""
+    columns, size = _columns(context), context.file.size
+    try:
+        file = pq.ParquetFile(stream, buffer_size=PIECE_BYTES, pre_buffer=False)
+        missing = [column for column in columns if column not in file.schema_arrow.names]
+        if missing:
+            yield _refused("books/missing_column", f"no {missing[0]}"), size
+            return
+        rows = max(1, file.metadata.num_rows)
+        for number, batch in enumerate(file.iter_batches(batch_size=1, columns=columns, use_threads=False)):
+            yield _from_record(batch, number, context), size * (number + 1) // rows
+    except (pa.ArrowException, OSError) as error:
+        yield _refused("books/bad_parquet", " ".join(str(error).split())), size
+
+
+def _refused(cause: str, detail: str) -> MalformedRecord:
+    return MalformedRecord(cause, detail, offset=0, is_record=False)
+
+
+def _from_record(batch: pa.RecordBatch, number: int, context: BookContext) -> Item:
+    try:
+        return _from_row(batch.to_pylist()[0], f"{context.file.below}#{number}", context)
+    except UnicodeDecodeError as error:
+        return MalformedRecord("books/invalid_utf8", f"row {number}: {error}", offset=0)
+    except _BadRow as bad:
+        return MalformedRecord(bad.cause, f"row {number}: {bad.detail}", offset=0)
+
+
+def _columns(context: BookContext) -> list[str]:
+    collection = context.collection
+    named = (collection.text_column, collection.id_column, collection.title_column, collection.author_column)
+    return list(dict.fromkeys(column for column in named if column is not None))
+
+
+def _from_row(row: dict[str, Any], name: str, context: BookContext) -> Item:
+    collection = context.collection
+    fields = {column: _field(row, column) for column in _columns(context)}
+    own = fields[collection.id_column] if collection.id_column else None
+    identifier = context.identifier(own or name)
+    text = fields[collection.text_column]
+    if text is None:
+        return context.drop(identifier, Drop(BookReason.NO_TEXT_VALUE))
+    item = _from_text(identifier, text, context)
+    if isinstance(item, Document):
+        named = {"title": collection.title_column, "author": collection.author_column}
+        item.metadata.update({field: fields[column] for field, column in named.items() if column and fields[column]})
+    return item
+
+
+def _field(row: dict[str, Any], column: str) -> str | None:
+    if column not in row:
+        raise _BadRow("books/missing_column", f"no {column}")
+    value = row[column]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str | None):
+        raise _BadRow("books/wrong_type", f"{column} is {type(value).__name__}, not a string")
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError as error:
+        raise _BadRow("books/lone_surrogate", f"{column}: {error}") from error
+    return value
+
+
+def _from_text(identifier: str, text: str, context: BookContext) -> Item:
+    size = utf8_size(text)
+    if size > context.max_book_bytes:
+        return context.too_long(identifier, size, whole=True)
+    if not text.strip():
+        return context.drop(identifier, Drop(BookReason.EMPTY, 0, 1))
+    refused = check_text(text)
+    if refused is not None:
+        return context.drop(identifier, refused)
+    text = clean_line_ends(text)
+    return context.document(identifier, text, "utf-8")
