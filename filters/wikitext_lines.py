@@ -32,7 +32,7 @@ _AFTER_OPENING = re.compile(rf"(?<=[(\[（])[\s,;:/、]{{0,9}}{_R}[\s,;:/、{_R}
 _BEFORE_CLOSING = re.compile(rf"[\s,;:/、]{{0,9}}{_R}[\s,;:/、{_R}]{{0,30}}(?=[)\]）])")
 _BETWEEN_COMMAS = re.compile(rf"[,;、]\s{{0,9}}{_R}[\s{_R}]{{0,30}}(?=[,;.、])")
 _BEFORE_POINT = re.compile(rf"\s{{1,9}}{_R}[\s{_R}]{{0,30}}(?=[,.)\]»”“’、。])|\s{{1,9}}{_R}{{1,30}}(?=[;:!?])")
-_AT_START = re.compile(rf"^\s{{0,9}}{_R}[\s{_R}]{{0,30}}[,;:)\s{_R}–—-]{{0,9}}")
+_AT_START = re.compile(rf"^\s{{0,9}}{_R}[\s{_R}]{{0,30}}[,;:.)\s{_R}–—-]{{0,9}}")
 _BETWEEN_BLANKS = re.compile(rf"\s{{1,9}}{_R}[\s{_R}]{{0,30}}|{_R}{{1,30}}")
 _WORD = re.compile(r"[^\W_]|[\x01]")
 

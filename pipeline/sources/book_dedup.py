@@ -37,7 +37,7 @@ from pipeline.sources.book_verify import (
     shingles_stage,
 )
 from pipeline.sources.outputs import common_settings, owned, read_committed, stage_outputs
-from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork
+from pipeline.stage import LauncherWork, Stage, StageResult, Steps, UnitWork
 from pipeline.writing import WriteBatches
 
 SOURCE = "books"
@@ -60,13 +60,12 @@ def deduplicate(run: Run, settings: BookDedupSettings, cleaned: StageResult, fol
         cleaned: The stage that cleaned the books, with :class:`pipeline.sources.book_sketches.SketchBooks` in it.
         folder: Where their documents files lie, relative to the run folder.
     """
-    files = cleaned.files(run.folder, f"{folder}/")
     shared = yield shared_stage(run, settings, cleaned)
     candidates = yield candidates_stage(run, settings, cleaned, shared)
-    shingles = yield shingles_stage(run, settings, files, candidates)
+    shingles = yield shingles_stage(run, settings, cleaned, folder, candidates)
     overlaps = yield overlaps_stage(run, candidates, shingles)
     duplicates = yield _duplicates(run, settings, cleaned, overlaps)
-    return (yield _documents(run, settings, files, duplicates))
+    return (yield _documents(run, settings, cleaned, folder, duplicates))
 
 
 def _duplicates(run: Run, settings: BookDedupSettings, cleaned: StageResult, overlaps: StageResult) -> Stage:
@@ -120,7 +119,9 @@ def _read_overlaps(path: str) -> list[tuple[int, int, float]]:
     return list(zip(*columns, strict=True))
 
 
-def _documents(run: Run, settings: BookDedupSettings, files: Sequence[BatchFile], duplicates: StageResult) -> Stage:
+def _documents(
+    run: Run, settings: BookDedupSettings, cleaned: StageResult, folder: str, duplicates: StageResult
+) -> Stage:
     def build(units: beam.PCollection) -> beam.PCollection:
         return (
             units
@@ -132,8 +133,8 @@ def _documents(run: Run, settings: BookDedupSettings, files: Sequence[BatchFile]
     return Stage(
         DOCUMENTS,
         settings={"max_overlap": settings.max_overlap, **common_settings(run)},
-        inputs={"duplicates": duplicates.digest},
-        work=UnitWork(files, build, single=True),
+        inputs={"cleaned": cleaned.digest, "duplicates": duplicates.digest},
+        work=UnitWork(cleaned.files(run.folder, f"{folder}/"), build, single=True),
         owns=(f"documents/{SOURCE}/part-*", *owned(SOURCE, DOCUMENTS)),
         counts="books",
     )

@@ -99,15 +99,19 @@ class PairUnit:
         return batch_name("pairs", self.index)
 
 
-def shingles_stage(run: Run, settings: BookDedupSettings, files: Sequence[BatchFile], candidates: StageResult) -> Stage:
+def shingles_stage(
+    run: Run, settings: BookDedupSettings, cleaned: StageResult, folder: str, candidates: StageResult
+) -> Stage:
     """Give the stage that writes the shingles of the books that stand in candidates.
 
     Args:
         run: The run at work.
         settings: How books are cut into shingles.
-        files: The documents files.
+        cleaned: The stage that cleaned them.
+        folder: Where their documents files lie, relative to the run folder.
         candidates: The stage that found the pairs.
     """
+    files = cleaned.files(run.folder, f"{folder}/")
     read = functools.partial(read_shingles, settings=settings)
 
     def build(units: beam.PCollection) -> beam.PCollection:
@@ -116,7 +120,7 @@ def shingles_stage(run: Run, settings: BookDedupSettings, files: Sequence[BatchF
     return Stage(
         SHINGLES,
         settings={"shingle_words": settings.shingle_words, "shingle_chars": settings.shingle_chars},
-        inputs={"candidates": candidates.digest},
+        inputs={"cleaned": cleaned.digest, "candidates": candidates.digest},
         work=UnitWork(_chosen_books(run.folder, files), build, single=True),
         counts="books",
         may_keep_nothing=True,

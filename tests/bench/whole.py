@@ -1,11 +1,11 @@
-"""The whole CommonCrawl recipe through the command line: what a second worker gives, and what memory it takes."""
+"""Whole recipes through the command line: what a second worker gives, and what memory it takes."""
 
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -40,19 +40,32 @@ class Peaks:
 
 
 def scale(inputs: Inputs) -> Iterator[Result]:
-    """One worker and two, in turns, on the same files."""
+    """CommonCrawl with one worker and two."""
     files = inputs.wet(8 if inputs.quick else 16)
+    megabytes = sum(file.text_bytes for file in files) / 1e6
+    yield scale_config(inputs, "run.scaling", _config(inputs, files), megabytes)
+
+
+def scale_config(inputs: Inputs, name: str, config: Mapping[str, object], megabytes: float) -> Result:
+    """One worker and two, in turns, on the same files.
+
+    Args:
+        inputs: Where runs are made.
+        name: The result's name.
+        config: What is run.
+        megabytes: Text that is read.
+    """
     turns = []
     for _ in range(_QUICK_RUNS if inputs.quick else RUNS):
-        two, one = (_run(inputs, files, workers=workers).seconds for workers in (2, 1))
-        turns.append((Spent(two, two), Spent(one, one)))
+        two, one = (_run(inputs, config, workers=workers) for workers in (2, 1))
+        turns.append((Spent(two.seconds, two.seconds), Spent(one.seconds, one.seconds)))
     pair = pair_of(turns)
-    megabytes = sum(file.text_bytes for file in files) / 1e6
+    took = f"{pair.bare.seconds:.1f} s with one worker, {pair.ours.seconds:.1f} s with two"
     detail = (
-        f"{megabytes:.0f} MB of text, {pair.bare.seconds:.1f} s with one worker, {pair.ours.seconds:.1f} s with two"
+        f"{megabytes:.0f} MB of text, {took}; peaks {_mib(one.launcher)}, {_mib(two.launcher)} and {_mib(two.workers)}"
     )
-    yield Result(
-        name="run.scaling",
+    return Result(
+        name=name,
         value=megabytes / pair.ours.seconds,
         unit="MB/s",
         against="one worker",
@@ -67,7 +80,7 @@ def measure_memory(inputs: Inputs) -> Iterator[Result]:
     """Peak memory at one size and at four times that, with two workers and with the launcher alone."""
     for workers in (2, 1):
         once, fourfold = inputs.wet(2), inputs.wet(8)
-        small, large = _run(inputs, once, workers=workers), _run(inputs, fourfold, workers=workers)
+        small, large = (_run(inputs, _config(inputs, files), workers=workers) for files in (once, fourfold))
         lines = sum(file.lines for file in fourfold) - sum(file.lines for file in once)
         yield from _growth(small, large, lines, f"{workers} worker{'s' if workers > 1 else ''}")
 
@@ -100,8 +113,8 @@ def _mib(size: int) -> str:
     return f"{size / (1 << 20):.0f} MiB"
 
 
-def _run(inputs: Inputs, files: Sequence[WetFile], *, workers: int) -> Peaks:
-    """Run the recipe from WET files to documents in processes of its own.
+def _run(inputs: Inputs, recipe: Mapping[str, object], *, workers: int) -> Peaks:
+    """Run a config in processes of its own.
 
     Raises:
         RuntimeError: It failed.
@@ -109,7 +122,7 @@ def _run(inputs: Inputs, files: Sequence[WetFile], *, workers: int) -> Peaks:
     with tempfile.TemporaryDirectory(dir=inputs.folder) as folder:
         config = os.path.join(folder, "bench.yaml")
         with open(config, "w", encoding="utf-8") as stream:
-            yaml.safe_dump(_config(inputs, files), stream)
+            yaml.safe_dump(dict(recipe), stream)
         arguments = ["run", config, "--output", os.path.join(folder, "run"), "--workers", str(workers)]
         log = os.path.join(folder, "log")
         with open(log, "w", encoding="utf-8") as output:

@@ -309,6 +309,17 @@ def test_another_limit_measures_nothing_again(world: Path, tmp_path: Path, dedup
     assert gone(run) == left
 
 
+def test_a_book_that_changes_in_nothing_that_is_compared_is_written_anew(tmp_path: Path) -> None:
+    shelf = {"a": lines(prose("a", 300)), "b": lines(prose("b", 300)), "a again": lines(prose("a", 290))}
+    write_library(tmp_path / "books", shelf, files=1)
+    assert gone(drive(tmp_path / "run", tmp_path / "books")) == {"a again": "a"}
+    shutil.rmtree(tmp_path / "books")
+    write_library(tmp_path / "books", {**shelf, "b": shelf["b"].replace("\n", ",", 1)}, files=1)
+    run = drive(tmp_path / "run", tmp_path / "books")
+    assert gone(run) == {"a again": "a"}
+    assert {plain(row["id"]): row["text"] for row in rows(run, "documents/books")}["b"].count(",") == 1
+
+
 def test_without_deduplication_all_books_stay(world: Path, tmp_path: Path, shelf: dict[str, str]) -> None:
     run = drive(tmp_path / "run", world, dedup=None)
     assert list(run.results) == [books.CLEANED, books.DOCUMENTS]

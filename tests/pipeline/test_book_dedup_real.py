@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from rich.console import Console
 
 from filters.book_clusters import Book, choose_survivors
 from filters.book_overlap import count_shared, overlap_of
-from filters.book_shingles import shingle_hashes
+from filters.book_shingles import fold_words, shingle_hashes
 from filters.book_sketch import sketch_book
 from pipeline import launch as launching
 from pipeline.book_dedup_settings import BookDedupSettings
@@ -53,6 +55,8 @@ SAME = [
 ]
 
 Pairs = dict[tuple[str, str], float]
+#: Characters and shingles of each book, the longest first.
+Shelf = dict[str, tuple[int, NDArray[np.uint64]]]
 
 
 def read_text(path: Path) -> str:
@@ -72,7 +76,7 @@ _END = re.compile(r"^(?:\*\*\* ?END OF|End of (?:the |The )?Project Gutenberg)",
 
 
 @pytest.fixture(scope="module")
-def shelf(data_root: Path) -> dict[str, tuple[int, NDArray[np.uint64]]]:
+def shelf(data_root: Path) -> Shelf:
     """Characters and shingles of each book, by the name of its file."""
     paths = sorted(path for path in (data_root / "gutenberg").rglob("*.txt*"))
     if not paths:
@@ -88,7 +92,7 @@ def shelf(data_root: Path) -> dict[str, tuple[int, NDArray[np.uint64]]]:
 
 
 @pytest.fixture(scope="module")
-def compared(shelf: dict[str, tuple[int, NDArray[np.uint64]]]) -> NDArray[np.float64]:
+def compared(shelf: Shelf) -> NDArray[np.float64]:
     """The overlap of every book with every other: each shingle with the book it is of, sorted, and all equal ones met.
 
     The place of the book takes the last 8 bits, so shingles are told apart by 56.
@@ -109,9 +113,14 @@ def compared(shelf: dict[str, tuple[int, NDArray[np.uint64]]]) -> NDArray[np.flo
 
 
 @pytest.fixture(scope="module")
-def by_sketches(shelf: dict[str, tuple[int, NDArray[np.uint64]]]) -> tuple[Pairs, int]:
+def by_sketches(shelf: Shelf) -> tuple[Pairs, int]:
     """The overlaps of all candidates, and how many pairs share a key."""
-    sketches = [sketch_book(hashes, SETTINGS.shape) for _, hashes in shelf.values()]
+    return measure_candidates({name: hashes for name, (_, hashes) in shelf.items()})
+
+
+def measure_candidates(shelf: dict[str, NDArray[np.uint64]]) -> tuple[Pairs, int]:
+    """Find candidates as the stages do, all keys in one bucket, and measure them."""
+    sketches = [sketch_book(hashes, SETTINGS.shape) for hashes in shelf.values()]
     sent = [
         Sent(name, *(Keyed(keys, np.full(len(keys), rank, np.uint32)) for keys in (sketch.samples, sketch.bands)))
         for rank, (name, sketch) in enumerate(zip(shelf, sketches, strict=True))
@@ -119,18 +128,20 @@ def by_sketches(shelf: dict[str, tuple[int, NDArray[np.uint64]]]) -> tuple[Pairs
     bucket = pair_bucket(sent, SETTINGS)
     samples = np.array([len(sketch.samples) for sketch in sketches])
     pairs, _ = choose_candidates(bucket, samples, SETTINGS.candidate_overlap)
-    names, hashes = list(shelf), [found for _, found in shelf.values()]
+    names, hashes = list(shelf), list(shelf.values())
     overlaps = {
-        (names[one], names[other]): overlap_of(
-            count_shared(hashes[one], hashes[other]), len(hashes[one]), len(hashes[other])
-        )
+        (names[one], names[other]): overlap(hashes[one], hashes[other])
         for one, other in zip(pairs["first"].tolist(), pairs["second"].tolist(), strict=True)
     }
     return overlaps, len(bucket.pairs) + bucket.far
 
 
+def overlap(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> float:
+    return overlap_of(count_shared(one, other), len(one), len(other))
+
+
 def test_what_is_found_is_what_comparing_all_pairs_finds(
-    shelf: dict[str, tuple[int, NDArray[np.uint64]]], compared: NDArray[np.float64], by_sketches: tuple[Pairs, int]
+    shelf: Shelf, compared: NDArray[np.float64], by_sketches: tuple[Pairs, int]
 ) -> None:
     names = list(shelf)
     over = {(names[i], names[j]) for i, j in np.argwhere(compared > SETTINGS.max_overlap).tolist()}
@@ -144,9 +155,47 @@ def test_what_is_found_is_what_comparing_all_pairs_finds(
     assert met > 1000, "though many share a phrase"
 
 
-def test_of_each_work_the_longest_edition_stays(
-    shelf: dict[str, tuple[int, NDArray[np.uint64]]], by_sketches: tuple[Pairs, int]
-) -> None:
+#: Words of the smaller text of a planted pair, and of the larger one at each ratio.
+SMALLER, LARGER = 2000, {1.0: 2000, 0.5: 4000, 0.1: 20_000}
+
+
+def test_99_in_100_planted_pairs_of_real_prose_are_found_whatever_their_sizes(data_root: Path) -> None:
+    shelf: dict[str, NDArray[np.uint64]] = {}
+    planted: Pairs = {}
+    rng = random.Random(5)
+    for name, words, others in _prose(data_root / "gutenberg"):
+        start = 0
+        for ratio, size in LARGER.items():
+            larger = words[start : start + size]
+            start += size
+            for share in (0.85, 0.92, 0.97):
+                kept = round(SMALLER * share)
+                place = rng.randrange(size - kept + 1)
+                filler = rng.randrange(len(others) - SMALLER)
+                smaller = larger[place : place + kept] + others[filler : filler + SMALLER - kept]
+                pair = f"{name} {ratio} {share} larger", f"{name} {ratio} {share}"
+                for text, of in zip((larger, smaller), pair, strict=True):
+                    shelf[of] = shingle_hashes(" ".join(text), words=5, chars=8)
+                planted[pair] = overlap(shelf[pair[0]], shelf[pair[1]])
+    measured, _ = measure_candidates(shelf)
+    for ratio in LARGER:
+        over = {pair for pair, share in planted.items() if f" {ratio} " in pair[0] and share > SETTINGS.max_overlap}
+        assert len(over) >= 40
+        assert len(over & measured.keys()) >= 0.99 * len(over)
+
+
+def _prose(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Give the words of some real books, with words of another."""
+    paths = [path for path in sorted(root.rglob("*.txt*")) if path.stat().st_size > 200_000][:60:2]
+    if not paths:
+        pytest.skip("no real books here")
+    texts = [(path.name, fold_words(read_text(path)[:400_000])) for path in paths]
+    long = [(name, words) for name, words in texts if len(words) > sum(LARGER.values())]
+    for number, (name, words) in enumerate(long):
+        yield name, words, long[number - 1][1]
+
+
+def test_of_each_work_the_longest_edition_stays(shelf: Shelf, by_sketches: tuple[Pairs, int]) -> None:
     books = [Book(name, chars) for name, (chars, _) in shelf.items()]
     places = {name: place for place, name in enumerate(shelf)}
     pairs = [(places[one], places[other], overlap) for (one, other), overlap in by_sketches[0].items()]
