@@ -119,6 +119,10 @@ class Lines:
             self._licence[key] = named or LICENCE.search(joined) is not None
         return self._licence[key]
 
+    def has_phrase(self, start: int, end: int) -> bool:
+        """Tell whether a paragraph says what only the licence does: more than the name."""
+        return LICENCE.search(self.joined(start, end)) is not None
+
     def speaks_of_it(self, start: int, end: int) -> bool:
         """Tell whether a paragraph names Project Gutenberg and is not its licence: prose about it."""
         joined = self.joined(start, end)

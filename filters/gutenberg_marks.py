@@ -14,13 +14,14 @@ _SMALL_PRINT_ENDS = r"\W*+end\W*+(?:of )?(?:the )?small print"
 HEAD_END = re.compile(f"{_START}|{_SMALL_PRINT_ENDS}")
 #: The first line of a footer.
 TAIL_BEGIN = re.compile(
-    r"\W*+(?:the |this )?(?:end|ende|fin|fine|einde|slut|loppu)\b[^.!?]{0,60}?"
-    r"\b(?:projet gutenberg|proje[ck]t gutenberg|gutenberg[- ]projekt|gutenberg e-?text)"
+    r"\W*+(?:this is )?(?:the |this )?(?:end|ende|fin|fine|einde|slut|loppu)\b[^.!?]{0,60}?"
+    r"\b(?:projet gutenberg|proje[ck]t gutenberg|proyecto gutenberg|gutenberg[- ]projekt|gutenberg e-?text)"
 )
 
 #: Who and where: a paragraph that has one of these may speak of Project Gutenberg as any book may.
 _NAMES = r"""
 proje[ck]t gutenberg
+proyecto gutenberg
 gutenberg[- ]projekt
 projet gutenberg
 promo\.net/pg
@@ -156,27 +157,32 @@ NAME = re.compile("|".join(_NAMES.split("\n")[1:-1]))
 #: What makes a paragraph the licence's.
 LICENCE = re.compile("|".join([_FIELDS, *_PHRASES.split("\n")[1:-1]]))
 
-_WORK = r"(?:e-?texts?|e-?books?|files?|text|book|html(?: version)?|edition|transcription|version|plain text)"
-_MADE = (
-    r"(?:produced|prepared|transcribed|scanned|created|typed|digiti[sz]ed|proof(?:ed|read)|converted|donated|contributed"
-    r"|submitted|keyed|encoded|ocr.?e?d)"
-)
-#: What editors did to the printed book as well: a credit only where it says what was made.
+_FILE = r"(?:e-?texts?|e-?books?|files?|html(?: version)?|plain text)"
+_PRINTED = r"(?:text|book|edition|transcription|version)"
+#: What is done to files only.
+_TYPED = r"(?:scanned|digiti[sz]ed|proof(?:ed|read)|keyed|ocr.?e?d)"
+#: What is done to files, and to books, records and plays as well.
+_MADE = r"(?:produced|prepared|transcribed|created|typed|converted|donated|contributed|submitted|encoded)"
+#: What editors did to the printed book: a credit only where it says that a file was made.
 _MADE_ALSO = r"(?:edited|entered|compiled|generated|adapted|provided|corrected|formatted|updated)"
+_IS = r"(?:was |were |is |has been |have been )?(?:originally )?"
 _BY = r"\b[^.]{0,80}?(?:\b(?:by|from|for|through|with)\b|\. ?\.)"
+_THIS = r"\W*+(?:(?:this|the|an?|special) )*(?:project gutenberg(?:'s)? |gutenberg )?"
 #: The first words of a paragraph that says who made the file, where a book begins or ends.
 CREDIT = re.compile(
-    rf"\W*+(?:(?:this|the|an?|special) )*(?:project gutenberg(?:'s)? |gutenberg )?"
-    rf"(?:(?:{_WORK} )?(?:was |were |is |has been |have been )?(?:originally )?{_MADE}{_BY}"
-    rf"|{_WORK} (?:was |were |is |has been |have been )?(?:originally )?{_MADE_ALSO}{_BY})"
+    rf"{_THIS}(?:{_FILE} {_IS}(?:{_TYPED}|{_MADE}|{_MADE_ALSO}){_BY}|(?:{_PRINTED} {_IS})?(?:originally )?{_TYPED}{_BY})"
 )
+#: Those that may also say who made the printed book, put a play on, or be words of the book.
+LIKELY_CREDIT = re.compile(rf"{_THIS}(?:{_PRINTED} {_IS})?(?:originally )?{_MADE}{_BY}")
+#: What makes such a paragraph a credit wherever it stands.
+CONTACT = re.compile(r"@|https?:|www\.|\be-?mail\b|proof-?read|\bscann|volunteer|david widger|david price|\bocr\b")
 #: What a paragraph says of how the file was made, where a book begins or ends.
 CREDIT_PHRASE = re.compile(
     r"proje[ck]t gutenberg|gutenberg[- ]projekt|projet gutenberg|gutenberg\.(?:org|net)|distributed proofread"
     r"|proofreading team|pgdp|internet archive|archive\.org|\be-?texts?\b|second proof by|anonymous volunteer"
     r"|volunteers?, and david widger|html version|page images|[78]-? ?bit (?:version|ascii)|standard ebooks"
     r"|this (?:utf-8|ascii|plain text)|this book is written in german|gallica\.bnf|freeliterature\.org"
-    r"|^\[end of [^\]]{1,200}\]$|note from the original file|version électronique"
+    r"|^\[(?:the )?end of [^\]]{1,200}\]$|note from the original file|version électronique"
 )
 #: The heading, or the first words, of notes by those who made the file.
 NOTE = re.compile(
@@ -184,7 +190,7 @@ NOTE = re.compile(
     r"[’'`´]?s?[’']?,?|transcription)"
     r"\s*(?:end)?notes?\b|\W*+note(?:s)? (?:by|from|of) the transcriber|\W*+notes? (?:du|de la) transcript"
     r"|\W*+anmerkungen? (?:zur transkription|de[rs] bearbeiters)|\W*+e-?text editor.?s bookmarks"
-    r"|\W*+typographical errors corrected by the|\W*+liste des modifications|\W*+au lecteur$"
+    r"|\W*+typographical errors corrected by the|\W*+liste des modifications|(?P<preface>\W*+au lecteur$)"
 )
 #: The upper or lower border of a box drawn around notes.
 BOX = re.compile(r"\s*[+|*=_#~-]{8,}\s*$")
@@ -193,6 +199,8 @@ NOTE_WORDS = re.compile(
     r"\b(?:text|edition|transcri\w+|italics?|spelling|punctuation|corrected|errors?|original|version|page [\divxl]+"
     r"|change[sd]|mark-?up|typos?|électronique|modifi\w+|hyphen\w*|underscores?|illustrations?|footnotes?|orthographe|rechtschreibung)\b"
 )
+#: Words of which a note has some that is headed as prefaces are.
+FILE_WORDS = re.compile(r"électronique|num[ée]ri[sq]|gutenberg|transcri|ponctuation")
 #: Blocks inside a body: those of the World Library's Shakespeare.
 INSERT_BEGIN, INSERT_END = "<<this electronic version", ">>"
 

@@ -12,15 +12,9 @@ from rich.console import Console
 
 from pipeline.launch import launch
 from pipeline.run import Run
+from tests.demo import TEXTS_ALONE, WEB_ALONE, WITHOUT_MODELS
 
 ROOT = Path(__file__).parent.parent
-#: What leaves a run the two web sources, for tests of these alone.
-WEB_ALONE = ("sources.wikipedia=null", "sources.stackexchange=null", "sources.books=null")
-WITHOUT_MODELS = (
-    "sources.c4=null",
-    "sources.commoncrawl.perplexity=null",
-    "sources.commoncrawl.reference=null",
-)
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "::", "0.0.0.0", ""}
 
 
@@ -76,7 +70,8 @@ def digests() -> Callable[..., dict[str, str]]:
 def run_demo() -> Callable[..., Run]:
     """Run the demo's config, by default the crawl without models: what brute force can trace.
 
-    ``whole`` adds C4 and the models of the crawl, ``others`` the sources that are not of the web.
+    ``whole`` adds C4 and the models of the crawl, ``others`` the sources that are not of the web; ``texts`` runs
+    these alone.
     """
 
     def run(
@@ -86,9 +81,12 @@ def run_demo() -> Callable[..., Run]:
         flags: Sequence[str] = (),
         whole: bool = False,
         others: bool = False,
+        texts: bool = False,
         stages: Sequence[str] | None = None,
     ) -> Run:
         left_out = (*(() if whole else WITHOUT_MODELS), *(() if others else WEB_ALONE))
+        if texts:
+            left_out = TEXTS_ALONE
         return launch(
             str(ROOT / "configs" / "demo.yaml"),
             output=str(output),

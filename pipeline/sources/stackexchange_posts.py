@@ -2,8 +2,9 @@
 
 The file is cut at its row tags before any XML is parsed, and each row is parsed on its own, so that a broken row costs
 itself alone and no entity that a document type might declare is known. The cut is sound: XML has no ``<`` inside an
-attribute, so a row runs to the next ``<`` whatever its text. For the same reason a file can be read in byte ranges: a
-row belongs to the range that holds its ``<``, and what lies behind a row up to the next one goes with it.
+attribute, so a row ends before the next ``<`` whatever its text. For the same reason a file can be read in byte ranges:
+a row belongs to the range that holds its ``<``, and what lies behind a row up to the next one goes with it. (Rows in a
+comment would be read like others; no dump has comments.)
 
 Guarantee: posts + dropped + errors with ``is_record`` = row starts, each once, in file order, and the same for any
 split. What is no row (garbage, a missing end, a file that holds no posts) is an error without ``is_record``.
@@ -30,6 +31,7 @@ _MAX_HEAD_BYTES = 1 << 16  # real heads have some 60
 _HELD_BYTES = 1 << 12  # of what lies between rows, the part that is looked at
 _ROW = re.compile(rb"<row(?=[\s/>])")
 _ROW_BYTES = 5  # what the pattern above looks at
+_WHOLE_ROW = re.compile(rb"<row(?=[\s/>])(?:[^<>\"']++|\"[^<\"]*+\"|'[^<']*+')*+>")
 _ROOT = re.compile(rb"<posts(?=[\s/>])[^<>]{0,1024}>")
 _TAG = re.compile(rb"<([A-Za-z]\w{0,63})[\s/>]")
 _DOCUMENT_TYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -139,7 +141,7 @@ class _Gap:
     """What lies before a row, or behind the last one.
 
     Attributes:
-        offset: Where it begins.
+        offset: Where its first byte that is not blank stands.
         size: Bytes that are not blank.
         held: Its first bytes, and its last ones.
         head_size: Of these bytes, those of the file's head.
@@ -159,7 +161,9 @@ class _Gap:
     fault: _Fault | None = None
 
     def add(self, data: bytes) -> None:
-        """Take more bytes."""
+        """Take more bytes; blanks before the first that is none move the beginning."""
+        if self.size == 0:
+            self.offset += len(data) - len(data.lstrip(_BLANK))
         self.size += len(data.translate(None, _BLANK))
         self.held += data
         if len(self.held) > 2 * _HELD_BYTES:
@@ -229,17 +233,30 @@ class _RowCutter:
         return gap
 
     def take(self) -> _Piece:
-        """Take the row that begins here, and the blanks behind it."""
+        """Take the row that begins here: to its own end, or where it has none up to the next ``<``."""
         offset, begin, dropped = self._base, 1, 0
         while (found := self._buffer.find(b"<", begin)) < 0:
             begin = len(self._buffer)
             if begin > self._max_row_bytes:
+                if not dropped and _WHOLE_ROW.match(self._buffer):
+                    break  # what makes it so long stands behind it
                 dropped, begin = dropped + len(self._drop(begin)), 0
             if not self._fill():
                 break
-        row = self._drop(len(self._buffer) if found < 0 else found).rstrip(_BLANK)
+        row = self._drop(self._end_of_row(len(self._buffer) if found < 0 else found)).rstrip(_BLANK)
+        return self._piece(offset, row, dropped, is_cut=found < 0 and (dropped > 0 or not row.endswith(b"/>")))
+
+    def _end_of_row(self, limit: int) -> int:
+        """Find where the row in the buffer ends; one that does not end before ``limit`` is taken to end there."""
+        closed = self._buffer.find(b"/>", 0, limit) + len(b"/>")
+        if closed > 1 and not self._buffer[closed:limit].strip(_BLANK):
+            return closed  # as all rows of real dumps
+        whole = _WHOLE_ROW.match(self._buffer, 0, limit)
+        return whole.end() if whole else limit
+
+    def _piece(self, offset: int, row: bytes, dropped: int, *, is_cut: bool) -> _Piece:
         size = dropped + len(row)
-        if found < 0 and (dropped or not row.endswith(b"/>")):
+        if is_cut:
             return _Piece(offset, fault=self._fault or _Fault("stackexchange/truncated", "it ends inside a row"))
         if size > self._max_row_bytes:
             detail = f"a row of {size} bytes, limit {self._max_row_bytes}"
@@ -325,8 +342,8 @@ def _bad_row(row: bytes, error: ExpatError) -> _Fault:
 
 def _read_row(fields: dict[str, str], site: str, dump: str) -> Document | Dropped:
     number = _number(fields, "Id", least=1)
-    identity, url = f"{site}/{number}", f"https://{site}/questions/{number}"
     kind = _number(fields, "PostTypeId")
+    identity, url = f"{site}/{number}", f"https://{site}/{'a' if kind == ANSWER else 'questions'}/{number}"
     if kind not in {QUESTION, ANSWER}:
         return Dropped(identity, f"https://{site}/posts/{number}", StackExchangeReason.OTHER_POST_TYPE, kind)
     if fields.get("DeletionDate"):
@@ -336,7 +353,7 @@ def _read_row(fields: dict[str, str], site: str, dump: str) -> Document | Droppe
         identity,
         SOURCE,
         fields.get("Body", ""),
-        url=url if kind == QUESTION else f"https://{site}/a/{number}",
+        url=url,
         created=utc_time(fields.get("CreationDate", "")),
         metadata={
             "dump": dump,

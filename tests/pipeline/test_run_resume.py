@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.run import RunFailed
 from pipeline.settings import SettingsError
+from tests.demo import WEB_ALONE
 from tests.kenlm import needs_kenlm
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,7 +31,9 @@ def start(output: Path) -> subprocess.Popen[bytes]:
     """Start the demo from the command line, as a process group of its own."""
     program = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", "configs/demo.yaml"]
     # Many small batches, so that there is a middle to be killed in.
-    arguments = ["--output", str(output), "--workers", "2", "--bytes-per-worker", "1", "--set", "batch_bytes=65536"]
+    arguments = ["--output", str(output), "--workers", "2", "--bytes-per-worker", "1"]
+    for override in ("batch_bytes=65536", *WEB_ALONE):
+        arguments += ["--set", override]
     with open(output.parent / "terminal.txt", "ab") as terminal:
         return subprocess.Popen(
             [*program, *arguments], cwd=ROOT, start_new_session=True, stdout=terminal, stderr=terminal

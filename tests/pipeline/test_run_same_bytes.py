@@ -53,6 +53,21 @@ def test_a_dask_cluster_of_two_workers_writes_the_same_bytes(
     assert digests(tmp_path / "run", (*EVERYTHING, "models")) == digests(whole_demo, (*EVERYTHING, "models"))
 
 
+@pytest.mark.filterwarnings("ignore")  # dask and its cluster warn of their own affairs
+def test_texts_come_out_the_same_from_one_worker_two_and_a_dask_cluster(
+    run_demo: RunDemo, digests: Digests, tmp_path: Path
+) -> None:
+    written = ("documents", "dropped", "errors")
+    for workers in (1, 2):
+        run_demo(tmp_path / str(workers), workers=workers, texts=True)
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        run_demo(tmp_path / "dask", flags=[DASK, f"--dask_client_address={cluster.scheduler_address}"], texts=True)
+    one = digests(tmp_path / "1", written)
+    assert {path.split("/")[1] for path in one} == {"wikipedia", "stackexchange", "books"}
+    assert digests(tmp_path / "2", written) == one
+    assert digests(tmp_path / "dask", written) == one
+
+
 def test_taking_the_fingerprints_in_many_passes_changes_nothing(
     demo: Path, run_demo: RunDemo, digests: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

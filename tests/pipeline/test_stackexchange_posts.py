@@ -134,7 +134,9 @@ def test_rows_may_be_written_in_other_ways(row: bytes, found: str) -> None:
         (HEAD + rows(1)[:-4], ["stackexchange/truncated"]),
         (HEAD + rows(1) + b"<row", ["1", "(stackexchange/truncated)"]),
         (rows(1, 2), ["1", "2"]),
-        (HEAD + rows(1) + b"garbage" + rows(2) + END, ["stackexchange/bad_xml", "2"]),
+        (HEAD + rows(1) + b"garbage" + rows(2) + END, ["1", "(stackexchange/garbage)", "2"]),
+        (HEAD + rows(1).rstrip() + b"\0\0garbage", ["1", "(stackexchange/truncated)"]),
+        (HEAD + rows(1) + b"it's \"garbage\" />" + rows(2) + END, ["1", "(stackexchange/garbage)", "2"]),
         (HEAD + b"garbage" + rows(2) + END, ["(stackexchange/garbage)", "2"]),
         (HEAD + rows(1) + b"<col/>" + rows(2) + END, ["1", "(stackexchange/garbage)", "2"]),
         (HEAD + rows(1) + END + b"\r\n\0\0", ["1"]),
@@ -150,6 +152,22 @@ def test_rows_may_be_written_in_other_ways(row: bytes, found: str) -> None:
 )
 def test_what_is_wrong_with_a_file_is_one_error(data: bytes, found: list[str]) -> None:
     assert summary(read(data)) == found
+
+
+def test_garbage_behind_a_row_is_told_where_it_begins_and_the_row_is_read() -> None:
+    data = HEAD + rows(1).rstrip() + b" &garbage" * 20_000 + rows(2) + END
+    first, garbage, second = read(data)
+    assert summary([first, second]) == ["1", "2"]
+    assert isinstance(garbage, MalformedRecord)
+    assert (garbage.offset, garbage.detail[:33]) == (data.index(b"&garbage"), "160000 bytes that are no row, the")
+
+
+def test_a_deleted_or_other_post_has_the_address_of_its_kind() -> None:
+    deleted = b'<row Id="%d" PostTypeId="%d" ParentId="1" Score="0" DeletionDate="2020-01-01" />'
+    question, answer = read(HEAD + deleted % (1, 1) + deleted % (2, 2) + END)
+    assert isinstance(question, Dropped)
+    assert isinstance(answer, Dropped)
+    assert (question.url, answer.url) == ("https://a.example/questions/1", "https://a.example/a/2")
 
 
 def test_errors_tell_where_they_begin() -> None:
@@ -187,6 +205,14 @@ def test_a_row_of_300_megabytes_is_an_error_in_little_memory() -> None:
     tracemalloc.stop()
     assert summary(items) == ["stackexchange/row_too_long", "2"]
     assert peak < 10_000_000
+
+
+def test_nothing_behind_a_row_makes_it_too_long() -> None:
+    row = rows(1).rstrip()
+    for behind, found in ((bytes(5_000_000), []), (b"x" * 5_000_000, ["(stackexchange/garbage)"])):
+        assert summary(read(HEAD + row + behind + rows(2) + END, max_row_bytes=1 << 20)) == ["1", *found, "2"]
+        torn = ["1", "(stackexchange/truncated)"]
+        assert summary(read(HEAD + row + behind, max_row_bytes=1 << 20)) == torn
 
 
 def test_a_row_at_the_limit_is_read_and_one_above_is_not() -> None:
