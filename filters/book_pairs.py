@@ -1,13 +1,14 @@
 """Pairs of books that have keys in common: sampled shingles or bands of signatures.
 
 A key that g books have makes g (g - 1) / 2 pairs, which the same front matter in ten thousand books would make fifty
-million. So a key that more than ``max_books`` have is *common*: it makes pairs of its first book with each of the
+million. So a key that more than ``max_books`` have is *common*: it makes pairs of its first few books with each of the
 others only, and counts for no other pair, neither among what is shared nor among what could be. No key makes more than
 ``(max_books - 1) / 2`` pairs for each book that has it, or one.
 
-Pairing with the first keeps what matters of common keys: of a book in a thousand copies, or one that stands in a
+Pairing with the first ones keeps what matters of common keys: of a book in a thousand copies, or one that stands in a
 thousand longer ones, each is compared with the one that stays for them, as long as books come in the order in which
-they stay (:mod:`filters.book_clusters`).
+they stay (:mod:`filters.book_clusters`). One is too few: where longer volumes print a part each of a book that is there
+in many copies, the first book of each of its keys is one of those, and no volume is all that a copy repeats.
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from filters.book_overlap import least_shared
 
 _HALF = np.uint64(32)
 _LOW = np.uint64((1 << 32) - 1)
+#: A common key is paired with the first of so many books that a key may have.
+_BOOKS_OF_A_FIRST = 8
 #: Pairs tallied at once, 8 bytes each.
 _CHUNK_PAIRS = 1 << 20
 
@@ -73,9 +76,8 @@ def pair_books(keys: NDArray[np.uint64], books: NDArray[np.int64], *, number: in
     starts = np.flatnonzero(np.r_[True, ascending[1:] != ascending[:-1]]) if len(keys) else np.empty(0, np.int64)
     sizes = np.diff(np.append(starts, len(keys)))
     is_common = np.repeat(sizes > max_books, sizes)
-    stars = _star_pairs(owners, starts, sizes, is_common)
     codes, shared = _tally(_all_pairs(owners, starts, sizes, max_books))
-    star_codes, common = _tally(iter([stars]))
+    star_codes, common = _tally(_star_pairs(owners, starts, sizes, max_books))
     merged = np.unique(np.concatenate([codes, star_codes]))
     counts = np.zeros((2, len(merged)), np.int64)
     counts[0, np.searchsorted(merged, codes)] = shared
@@ -99,13 +101,16 @@ def _all_pairs(
 
 
 def _star_pairs(
-    owners: NDArray[np.uint64], starts: NDArray[np.int64], sizes: NDArray[np.int64], is_common: NDArray[np.bool_]
-) -> NDArray[np.uint64]:
-    """Give the pairs of each common key's first book with the others."""
-    earliest = np.repeat(owners[starts], sizes) if len(starts) else owners
-    others = is_common & (earliest != owners)
-    pairs: NDArray[np.uint64] = (earliest[others] << _HALF) | owners[others]
-    return pairs
+    owners: NDArray[np.uint64], starts: NDArray[np.int64], sizes: NDArray[np.int64], max_books: int
+) -> Iterator[NDArray[np.uint64]]:
+    """Give the pairs of each common key's first books with those after them."""
+    common = sizes > max_books
+    starts, sizes = starts[common], sizes[common]
+    places = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    others = owners[np.repeat(starts, sizes) + places]
+    for place in range(max(1, max_books // _BOOKS_OF_A_FIRST)):
+        after = places > place
+        yield (np.repeat(owners[starts + place], sizes)[after] << _HALF) | others[after]
 
 
 def _tally(chunks: Iterator[NDArray[np.uint64]]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

@@ -13,7 +13,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from filters.encoding_guess import guess_encoding, is_plausible
+from filters.encoding_guess import guess_encoding, guess_western, is_plausible
 from filters.verdict import Drop, Reason
 
 #: Bad bytes a text may have for each thousand bytes, each becoming U+FFFD.
@@ -34,8 +34,24 @@ _NO_CONTROLS = bytes.maketrans(b"", b"")
 _WIDE_NULS = 0.3  # of the bytes at even or at odd places: what ASCII looks like in UTF-16
 _WIDE_SAMPLE = 1 << 12
 _VALID_PER_BAD = 10  # sequences of UTF-8 that are whole for each one that is not
-_LINE_END = re.compile(r"\r\n?|\f")
+_LINE_ENDS = re.compile(r"\r+\n?|\f")
+_PADDING = "\0\x1a"  # of DOS and CP/M, behind the end of a text
+#: What a codec of texts gives back as it is: not so those that read escapes out of it.
+_PLAIN, _ESCAPES = b"Az09 +2AA-", (b"\\u0041", b"\\x41")
 _ALIASES = {"iso-646-us": "ascii", "iso latin-1": "latin-1", "iso-latin-1": "latin-1", "unicode utf-8": "utf-8"}
+#: Codecs of names and of escapes, which Python has among its encodings; some give lone surrogates, some raise.
+_NO_ENCODINGS = {
+    "idna",
+    "punycode",
+    "utf-7",
+    "unicode-escape",
+    "raw-unicode-escape",
+    "unicode_escape",
+    "raw_unicode_escape",
+}
+#: What files in an encoding are in more often: the larger ones that have taken its name.
+_SUPERSETS = {"gb2312": "gbk", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949"}
+_BIG5 = ("cp950", "big5hkscs")
 
 
 class EncodingReason(Reason):
@@ -73,14 +89,16 @@ def decode_text(data: bytes, declared: str | None = None, *, forced: str | None 
         :attr:`EncodingReason.UNDECODABLE` with the bad bytes found in it.
     """
     if forced is not None:
-        return _with_few_replaced(data, forced)
+        is_bytewise = is_ascii_compatible(forced)
+        data = data.rstrip(_PADDING.encode()) if is_bytewise else data
+        return (check_bytes(data) if is_bytewise else None) or _with_few_replaced(data, forced)
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             return _with_few_replaced(data[len(bom) :], encoding)
     wide = _wide_encoding(data)
     if wide is not None:
         return _with_few_replaced(data, wide)
-    data = data.rstrip(b"\0\x1a")  # the padding of DOS and CP/M
+    data = data.rstrip(_PADDING.encode())
     return check_bytes(data) or _decode_bytes(data, declared)
 
 
@@ -119,7 +137,7 @@ def _decode_declared(data: bytes, declared: str | None) -> Decoded | None:
     name = python_name(declared or "")
     if name in {None, "utf-8", "ascii"}:
         return None
-    for encoding in ("cp1252",) if name == "iso8859-1" and _has_c1(data) else (name or "",):
+    for encoding in _candidates(data, str(name)):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
@@ -127,6 +145,28 @@ def _decode_declared(data: bytes, declared: str | None) -> Decoded | None:
         if is_plausible(text):
             return Decoded(clean_line_ends(text), encoding)
     return None
+
+
+def _candidates(data: bytes, name: str) -> tuple[str, ...]:
+    """Give the encodings that a declared one stands for; none where the bytes cannot be in it."""
+    if name == "iso8859-1" and _has_c1(data):
+        return (guess_western(data) or "cp1252",)
+    if name == "big5":
+        return _BIG5
+    return (_SUPERSETS.get(name, name),) if is_ascii_compatible(name) else ()
+
+
+def is_ascii_compatible(encoding: str) -> bool:
+    """Whether ASCII means itself in an encoding, as it does where a line of ASCII could be found in the bytes.
+
+    >>> is_ascii_compatible("cp1252"), is_ascii_compatible("utf-16"), is_ascii_compatible("unicode_escape")
+    (True, False, False)
+    """
+    try:
+        reads_escapes = any(len(escape.decode(encoding)) != len(escape) for escape in _ESCAPES)
+        return not reads_escapes and _PLAIN.decode(encoding) == _PLAIN.decode()
+    except (LookupError, ValueError):
+        return False
 
 
 def _has_c1(data: bytes) -> bool:
@@ -152,10 +192,8 @@ def _with_few_replaced(data: bytes, encoding: str) -> Decoded | Drop:
     allowed = MAX_BAD_PER_THOUSAND * len(data) // 1000
     if bad > allowed:
         return Drop(EncodingReason.UNDECODABLE, bad, allowed)
-    nuls = text.count("\0")
-    if nuls:
-        return Drop(EncodingReason.NOT_TEXT, nuls, 0)
-    return Decoded(clean_line_ends(text), encoding, max(bad, 0))
+    text = text.rstrip(_PADDING)
+    return check_text(text) or Decoded(clean_line_ends(text), encoding, max(bad, 0))
 
 
 def _wide_encoding(data: bytes) -> str | None:
@@ -172,13 +210,21 @@ def _wide_encoding(data: bytes) -> str | None:
 def clean_line_ends(text: str) -> str:
     r"""Give a text LF line ends, for form feeds too, and take a byte order mark off its front.
 
-    >>> clean_line_ends("one\r\ntwo\rthree\f")
-    'one\ntwo\nthree\n'
+    Several carriage returns before a line feed are one end of a line: a CRLF that was converted again.
+
+    >>> clean_line_ends("one\r\ntwo\rthree\ffour\r\r\nfive\r\rsix")
+    'one\ntwo\nthree\nfour\nfive\n\nsix'
     """
     text = text.removeprefix("\ufeff")
     if "\r" not in text and "\f" not in text:
         return text
-    return _LINE_END.sub("\n", text)
+    plain = text.replace("\r\n", "\n")
+    return _LINE_ENDS.sub(_line_end, text) if "\r" in plain or "\f" in plain else plain
+
+
+def _line_end(found: re.Match[str]) -> str:
+    ends = found.group()
+    return "\n" if ends.endswith(("\n", "\f")) else "\n" * len(ends)
 
 
 def python_name(declared: str) -> str | None:
@@ -192,10 +238,10 @@ def python_name(declared: str) -> str | None:
     plain = _ALIASES.get(plain, plain)
     try:
         info = codecs.lookup(plain)
-        "".encode(plain)
+        "".encode(plain)  # refuses codecs of bytes to bytes, such as zlib
     except (LookupError, ValueError):
         return None
-    return info.name
+    return None if info.name in _NO_ENCODINGS else info.name
 
 
 def check_text(text: str) -> Drop | None:

@@ -48,6 +48,12 @@ def guess_encoding(data: bytes) -> str | None:
     return _other(_sample_lines(data))
 
 
+def guess_western(data: bytes) -> str | None:
+    """Guess which Western code page bytes are in, ``None`` where they are likely in none."""
+    sample = _sample(data)
+    return _western(sample) if _high_share(sample) <= _MOST_HIGH else None
+
+
 def _no_c1(data: bytes) -> bool:
     return len(data) == len(data.translate(None, bytes(range(0x80, 0xA0))))
 

@@ -26,7 +26,7 @@ _LOOKS = 4  # times a line may be looked at for that share, so that many marks c
 _MARK_LINES = 4  # over which a mark may run on
 _INSERT_LINES = 16
 _MOST_MENTIONS = 10  # of Project Gutenberg, in paragraphs that are not its licence
-_LEAST_PARAGRAPHS = 2  # that read like the licence, one of them by more than the name, where no mark is near
+_LEAST_PARAGRAPHS = 2  # that read like the licence, where no mark is near
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,5 +186,5 @@ class _Stripper:
             if lines.is_licence(start, seen):
                 upper, lower_end = lines.grow_up(start, 0), lines.grow_down(seen, len(lines))
                 found = [part for part in lines.paragraphs(upper, lower_end) if lines.is_licence(*part)]
-                if len(found) >= _LEAST_PARAGRAPHS and any(lines.has_phrase(*part) for part in found):
+                if len(found) >= _LEAST_PARAGRAPHS and lines.is_proven_licence(found):
                     self._take("licence", upper, lower_end)

@@ -52,7 +52,7 @@ def find_credits(lines: Lines, start: int, end: int, *, names: bool = True) -> I
         if not found and is_first and _is_likely_credit(lines, *first):
             found = first[1] - first[0]
             is_first = False
-        is_first = is_first and found > 0
+        is_first = is_first and (found > 0 or not any(map(str.isalnum, lines.joined(*first))))
         if found:
             yield first[0], first[0] + found
     for _ in range(_EDGE):

@@ -119,9 +119,10 @@ class Lines:
             self._licence[key] = named or LICENCE.search(joined) is not None
         return self._licence[key]
 
-    def has_phrase(self, start: int, end: int) -> bool:
-        """Tell whether a paragraph says what only the licence does: more than the name."""
-        return LICENCE.search(self.joined(start, end)) is not None
+    def is_proven_licence(self, paragraphs: Sequence[tuple[int, int]]) -> bool:
+        """Tell whether one of some paragraphs names Project Gutenberg, and one says what only its licence does."""
+        joined = [self.joined(*paragraph) for paragraph in paragraphs]
+        return any(map(NAME.search, joined)) and any(map(LICENCE.search, joined))
 
     def speaks_of_it(self, start: int, end: int) -> bool:
         """Tell whether a paragraph names Project Gutenberg and is not its licence: prose about it."""

@@ -170,7 +170,7 @@ _BY = r"\b[^.]{0,80}?(?:\b(?:by|from|for|through|with)\b|\. ?\.)"
 _THIS = r"\W*+(?:(?:this|the|an?|special) )*(?:project gutenberg(?:'s)? |gutenberg )?"
 #: The first words of a paragraph that says who made the file, where a book begins or ends.
 CREDIT = re.compile(
-    rf"{_THIS}(?:{_FILE} {_IS}(?:{_TYPED}|{_MADE}|{_MADE_ALSO}){_BY}|(?:{_PRINTED} {_IS})?(?:originally )?{_TYPED}{_BY})"
+    rf"{_THIS}(?:{_FILE} {_IS}(?:{_TYPED}|{_MADE}|{_MADE_ALSO})|(?:{_PRINTED} {_IS})?(?:originally )?{_TYPED}){_BY}"
 )
 #: Those that may also say who made the printed book, put a play on, or be words of the book.
 LIKELY_CREDIT = re.compile(rf"{_THIS}(?:{_PRINTED} {_IS})?(?:originally )?{_MADE}{_BY}")

@@ -4,7 +4,8 @@ What the tags said about the text's shape is kept as a reader would type it: bla
 stands with its indentation, lists with ``-`` or numbers and what belongs to them indented, quotations behind ``>``,
 table cells behind ``|``. RedPajama-v1 deletes closing tags and puts ``*`` for every item, which glues paragraphs
 together and loses numbers and nesting. Links leave their text, images nothing: in four of ten the alternative text is
-the site's own "enter image description here". A power keeps a ``^`` (10^6, not 106); mathematics between ``$`` stays.
+the site's own "enter image description here". A power keeps a ``^`` (10^6, not 106), and so does the number of a note,
+which would run into its word (so^1, not so1). Mathematics between ``$`` stays, on as many lines as it has.
 
 The posts' HTML is made by the sites from Markdown, out of some forty tags, so that a tokenizer is enough and no tree is
 built: no input makes it slower than linear, or deep. A ``<`` that opens no tag is text.
@@ -13,6 +14,7 @@ built: no input makes it slower than linear, or deep. A ``<`` that opens no tag 
 import html
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from filters.leftovers import Leftover, find_patterns
@@ -22,7 +24,7 @@ _COMMENT, _COMMENT_END = "<!--", "-->"
 #: A tag with its attributes, whose quoted values may hold anything; else up to the next bracket; or a declaration.
 _TAG = re.compile(
     r"<(?:(?P<comment>!--)"
-    r"|(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*+)"
+    r"|(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*+)(?=[\s/>\"'])"
     r"(?:(?P<strict>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>|(?P<loose>[^<>]*+)>)"
     r"|[!?/][^<>]*+>)"
 )
@@ -30,11 +32,21 @@ _SPACES = re.compile(r"[ \t\n\f]+")
 _NEWLINES = re.compile(r"\r\n?")
 _START = re.compile(r"\bstart\s*+=\s*+[\"']?(\d{1,9})", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"(?:[ \t]*+\n)++")
-_POWER = re.compile(r"([+\-\u2212]?(?:[0-9]{1,9}|[ijkmnpxN]))</sup>", re.IGNORECASE)
+_RAISED = r"(?:<(?:a|b|em|i|strong|sub)\b[^<>]{0,500}>){0,3}"
+_EMPHASIZED = r"(?:<(?:b|em|i|strong|sub)>){0,3}"
+_LOWERED = r"(?:</(?:a|b|em|i|strong|sub)>){0,3}</sup>"
+_POWER = re.compile(rf"{_EMPHASIZED}[+\-\u2212]?(?:[0-9]{{1,9}}|[ijkmnpxN]){_LOWERED}", re.IGNORECASE)
 _BASE = re.compile(r"(?:[0-9)]|(?<![^\W_])[^\W\d_])\Z")
-_NOTE = re.compile(r"[^\W\d_]{3}")
-_WORD = re.compile(r"[^\W\d_]{2}\Z")
-_TAIL_CHARS = 2
+_NOTE_NUMBER = re.compile(rf"{_RAISED}[0-9]{{1,2}}(?:[,\u2013-] ?[0-9]{{1,2}}){{0,9}}{_LOWERED}", re.IGNORECASE)
+_NOTE_WORD = re.compile(rf"{_RAISED}(?!(?:i?[e\u00e8](?:me|re)|nde)s?<)[^\W_]{{3}}", re.IGNORECASE)
+_NOTE_HEAD = re.compile(rf"[0-9]{{1,2}}{_LOWERED}[^\W\d_]{{3}}", re.IGNORECASE)
+_NOTED = re.compile(r"(?:[^\W\d_]{2}|[])}.,;:!?\"'\u2019\u201d\u00bb\u2026])\Z")
+_TAIL_PARTS = 2
+#: What opens or closes mathematics on lines of its own, in MathJax as the sites have it.
+_DISPLAY = re.compile(r"\$\$|\\begin\{|\\end\{[^{}\n]{0,40}\}")
+_LINE_BEFORE = re.compile(r"\n[ \t]{0,9}\Z")
+_LINE_AFTER = re.compile(r"[ \t]{0,9}\n")
+_NEAR_CHARS = 10
 _BLANK = " \t\n\f"
 #: Tags without a trace in the text; the rest of what is unknown is treated alike.
 _INERT = frozenset({"a", "b", "del", "em", "i", "img", "ins", "kbd", "s", "span", "strike", "strong", "sub", "u"})
@@ -61,10 +73,12 @@ class PostText:
         text: The text, LF line ends, no space at line ends but in code.
         protected: Spans ``(start, end)`` in characters, ascending, in which ``<`` and ``&`` are the author's own: code,
             and what the post's HTML has as character references.
+        opens_block: Whether it opens with code, a list, a quotation or a table, whose first line must stand by itself.
     """
 
     text: str
     protected: tuple[tuple[int, int], ...] = ()
+    opens_block: bool = False
 
 
 def post_to_text(source: str) -> PostText:
@@ -84,20 +98,23 @@ def post_to_text(source: str) -> PostText:
     end_of = _Finder(source)
     position = 0
     while (tag := _TAG.search(source, position)) is not None:
-        writer.write(source[position : tag.start()])
-        position = tag.end()
-        if tag["comment"]:
+        begin, end = tag.span()
+        if begin > position:
+            writer.write(source[position:begin])
+        position = end
+        comment, close, name, strict, loose = tag.groups()
+        if comment:
             position = end_of.find(_COMMENT_END, position, position)
-        elif tag["name"] is not None:
-            name = tag["name"].lower()
+        elif name is not None:
+            name = name.lower()
             if name in _INERT:
                 continue
-            if tag["close"]:
+            if close:
                 writer.close(name)
             elif name in _NOT_SHOWN:
                 position = end_of.find(f"</{name}", position, position)
             else:
-                writer.open(name, tag["strict"] or tag["loose"] or "")
+                writer.open(name, strict or loose or "")
                 if name == "sup":
                     writer.open_raised(source, position)
     writer.write(source[position:])
@@ -150,6 +167,8 @@ class _Writer:
     _code: int = 0  # open <code> outside of <pre>
     _pre: list[str] | None = None  # what is gathered of <pre>
     _cells: int = 0  # of the row so far
+    _lift: bool = False  # a note's number has begun the line, and a word follows directly
+    _opens_block: bool = False
 
     def write(self, raw: str) -> None:
         """Write what stands between tags."""
@@ -181,13 +200,18 @@ class _Writer:
             self._take_block(name)
 
     def open_raised(self, source: str, position: int) -> None:
-        """Part what is raised from what it follows: a power with ``^``, a word behind a word with a space."""
-        if self._pre is not None or self._has_space or self._due:
+        """Part what is raised from what it follows: a number with ``^``, a word behind a word with a space."""
+        if self._pre is not None:
             return
-        before = "".join(self._parts[-_TAIL_CHARS:])
-        if _POWER.match(source, position) and _BASE.search(before):
+        if self._has_space or self._due or not self._size:
+            self._lift = not self._has_space and _NOTE_HEAD.match(source, position) is not None
+            return
+        before = "".join(self._parts[-_TAIL_PARTS:])
+        if (_POWER.match(source, position) and _BASE.search(before)) or (
+            _NOTE_NUMBER.match(source, position) and _NOTED.search(before)
+        ):
             self._put("^")
-        elif _NOTE.match(source, position) and _WORD.search(before):
+        elif _NOTE_WORD.match(source, position) and _NOTED.search(before):
             self._has_space = True
 
     def close(self, name: str) -> None:
@@ -199,6 +223,8 @@ class _Writer:
             self._code = max(0, self._code - 1)
         elif name in _CONTAINERS:
             self._close_container(name)
+        elif name == "sup":
+            self._has_space, self._lift = self._has_space or self._lift, False
         elif name != "br":
             self._take_block(name)
 
@@ -206,12 +232,13 @@ class _Writer:
         """Give the text."""
         if self._pre is not None:
             self._end_code()
-        return PostText("".join(self._parts), tuple(self._protected))
+        return PostText("".join(self._parts), tuple(self._protected), self._opens_block)
 
     def _take_block(self, name: str) -> None:
         """End a line or a paragraph where a tag asks for it."""
         if name in _PARAGRAPHS:
             self._break(2)
+            self._opens_block |= name == "table" and self._size == 0
         elif name in _LINES:
             self._due = self._due + 1 if name == "br" and self._due == 1 else max(1, self._due)
             self._end_line()
@@ -274,13 +301,33 @@ class _Writer:
         self._pre = None
         if code:
             begin = self._begin_line()
+            self._opens_block |= begin == 0
             prefix = self._prefix()
             self._add(code.replace("\n", f"\n{prefix}"))
             self._protected.append((begin, self._size))
         self._break(2)
 
     def _flow(self, text: str, *, is_protected: bool) -> None:
-        """Write text whose whitespace means no more than a space."""
+        """Write text whose whitespace means no more than a space, but for mathematics on lines of its own."""
+        position = 0
+        if "\n" in text and ("$$" in text or "\\begin{" in text):
+            for start, end in _displays(text):
+                self._flow_words(text[position:start], is_protected=is_protected)
+                self._flow_lines(text, start, end, is_protected=is_protected)
+                position = end
+        self._flow_words(text[position:], is_protected=is_protected)
+
+    def _flow_lines(self, text: str, start: int, end: int, *, is_protected: bool) -> None:
+        if _LINE_BEFORE.search(text[max(0, start - _NEAR_CHARS) : start]):
+            self._break(1)
+        for number, line in enumerate(text[start:end].split("\n")):
+            if number:
+                self._break(1)
+            self._flow_words(line, is_protected=is_protected)
+        if _LINE_AFTER.match(text, end):
+            self._break(1)
+
+    def _flow_words(self, text: str, *, is_protected: bool) -> None:
         words = text.strip(_BLANK)
         if words[:1] != text[:1]:
             self._has_space = True
@@ -300,6 +347,7 @@ class _Writer:
         """Write the line ends and prefixes that are due, or a space; returns where what follows begins."""
         if self._size == 0:
             self._add(self._prefix())
+            self._opens_block |= self._size > 0
         elif self._due:
             between = "".join(container.rest for container in self._containers[: min(self._floor, _MAX_DEPTH)]).rstrip()
             self._add(f"\n{between}" * (self._due - 1) + f"\n{self._prefix()}")
@@ -319,6 +367,22 @@ class _Writer:
     def _add(self, text: str) -> None:
         self._parts.append(text)
         self._size += len(text)
+
+
+def _displays(text: str) -> Iterator[tuple[int, int]]:
+    """Find mathematics over several lines, between ``$$`` or of an environment; what is not closed is none."""
+    start, depth, is_dollars = 0, 0, False
+    for mark in _DISPLAY.finditer(text):
+        if depth == 0:
+            start, is_dollars = mark.start(), mark[0] == "$$"
+            depth = 0 if mark[0].startswith("\\end") else 1
+            continue
+        if is_dollars:
+            depth -= mark[0] == "$$"  # environments inside do not count
+        elif mark[0] != "$$":
+            depth += -1 if mark[0].startswith("\\end") else 1
+        if depth == 0 and "\n" in text[start : mark.end()]:
+            yield start, mark.end()
 
 
 def _next_marker(inside: _Container | None) -> str:

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from filters.post_html import PostText
 from filters.verdict import Reason
 
 _SPACES = re.compile(r"[ \t\r\n\f]+")
-_BLOCK = re.compile(r"[ \t]|> |- |\d{1,9}\. ")  # code with indentation, a quotation, a list
+_BLOCK = re.compile(r"[ \t]|> |- |\d{1,9}\. ")  # typed by hand, what looks like code, a quotation, a list
 
 
 class StackExchangeReason(Reason):
@@ -38,13 +39,13 @@ class Answer:
 
     id: int
     score: int
-    text: str
+    text: PostText
 
 
 def sort_answers(answers: Iterable[Answer]) -> list[Answer]:
     """Sort answers from the highest score to the lowest; of equal ones the older, which has the smaller number, first.
 
-    >>> [answer.score for answer in sort_answers(Answer(score, score, "") for score in (9, 100, -1, 10))]
+    >>> [answer.score for answer in sort_answers(Answer(score, score, PostText("")) for score in (9, 100, -1, 10))]
     [100, 10, 9, -1]
     """
     return sorted(answers, key=lambda answer: (-answer.score, answer.id))
@@ -56,7 +57,7 @@ def clean_title(title: str) -> str:
 
 
 def write_question(
-    title: str, body: str, answers: Sequence[str], *, question_marker: str = "", answer_marker: str = ""
+    title: str, body: PostText, answers: Sequence[PostText], *, question_marker: str = "", answer_marker: str = ""
 ) -> str:
     r"""Write a question and its answers as one text, a blank line between its parts.
 
@@ -65,22 +66,24 @@ def write_question(
         body: The question's text.
         answers: The answers' texts, in the order in which they are to stand.
         question_marker: Stands before the title.
-        answer_marker: Stands before each answer; on a line of its own before a quotation, a list or indented code.
+        answer_marker: Stands before each answer; on a line of its own before a quotation, a list, a table or code.
 
     Returns:
         The text; empty if there is neither title nor body.
 
-    >>> write_question("Why?", "I wonder.", ["So."], question_marker="Q: ", answer_marker="A: ")
+    >>> write_question("Why?", PostText("I wonder."), [PostText("So.")], question_marker="Q: ", answer_marker="A: ")
     'Q: Why?\n\nI wonder.\n\nA: So.'
     """
-    question = "\n\n".join(part for part in (clean_title(title), body) if part)
+    head = clean_title(title)
+    question = "\n\n".join(part for part in (head, body.text) if part)
     if not question:
         return ""
-    return "\n\n".join([_mark(question_marker, question), *(_mark(answer_marker, answer) for answer in answers)])
+    marked = _mark(question_marker, question, opens_block=not head and body.opens_block)
+    return "\n\n".join([marked, *(_mark(answer_marker, one.text, opens_block=one.opens_block) for one in answers)])
 
 
-def _mark(marker: str, text: str) -> str:
+def _mark(marker: str, text: str, *, opens_block: bool) -> str:
     """Put a marker before a text; what would lose its shape behind it gets a paragraph of its own."""
-    if marker and _BLOCK.match(text):
+    if marker and (opens_block or _BLOCK.match(text)):
         return f"{marker.rstrip()}\n\n{text}"
     return marker + text

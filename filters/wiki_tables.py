@@ -656,6 +656,7 @@ FUNCTIONS: dict[str, str] = {
         "sicher_ers=safesubst sicherers=safesubst ers=subst erweiterung=tag gross=uc initial_gross=ucfirst"
     ),
     "en": (
+        "expr=expr time=time property=property statements=statements "
         "if=if ifeq=ifeq ifexpr=ifexpr iferror=iferror switch=switch default=default ifexist=ifexist "
         "formatdate=formatdate dateformat=formatdate formatnum=formatnum gender=gender grammar=grammar lc=lc "
         "lcfirst=lcfirst msg=msg padleft=padleft padright=padright plural=plural raw=raw safesubst=safesubst "

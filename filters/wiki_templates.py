@@ -5,7 +5,8 @@ navigation, references, maintenance. Names are in lower case. What a template sh
 
     ``{text|1}``   the first of these arguments that is not empty
     ``[ (...)]``   only where no argument inside is empty
-    ``@name:rest`` a function of :mod:`filters.wikitext_templates`
+    ``@name:rest`` a function of :mod:`filters.wikitext_measures`, ``_dates`` or ``_words``
+    ``@name``      the template's own name; ``@unknown`` a number that only other pages have
     ``\n``         a new paragraph
     other text     itself
 
@@ -28,16 +29,16 @@ ANYWHERE: dict[str, str] = {
         "|typo|bdi|rtl|ltr|dfn|def|q|text|notatypo|mlb year|baseball year|mlby|by|nfl year|nfly|nhly|nbay|wsy|avyear"
         "|format price|formatprice|hidden text|linktext|red|green|blue|gray|overline|overset|mathcal|nums|no spam"
         "|musical note|mono font|monospace|code text|stress|phonetic|not typo|okay|keep|hangingindent|hanging indent"
-        "|poem|verse|lyrics|normalsize|spaced|nsmdns|tlit|wiktionary link|wt|definition|keep together|fs90|fs interval"
+        "|collapse|nq|poem|verse|lyrics|normalsize|spaced|nsmdns|tlit|wiktionary link|wt|definition|keep together"
+        "|fs90|fs interval"
     ),
     "{1|code}": "code|codett|inline code|mono code",
     "{2|text}": "lang|rtl-lang|script|ltr-lang|text language|langx|lang-x|language text",
     "@last": (
         "transl|transliteration|color|colour|font color|fontcolor|font colour|resize|font|fontsize|font size|tcolor"
     ),
-    "{2}": (
-        "sort|audio|h:title|background color|colored text|bgcolor|font-size|abbrlink|sort key|colour box text|cdot text"
-    ),
+    "{2}": ("sort|h:title|background color|colored text|bgcolor|font-size|abbrlink|sort key|colour box text|cdot text"),
+    "@audio": "audio|аудио|аудіо",
     "{2|1}": "link|wikidata link|color box|legend|legend inline|legend2",
     "@language_link": "ill|interlanguage link|illm|ill2|interlanguage link multi|ill-wd|link-interwiki|red link",
     "{1} {2}": "sortname|hs name|person name",
@@ -68,8 +69,8 @@ ANYWHERE: dict[str, str] = {
         "|tree list|plain list|vlist|collapsible list|startflatlist"
     ),
     "[{1}-{2}]": "nuclide|isotope",
-    "×10^{1}": "e|esp|x10^|×10^",
-    "10^{1}": "10^|ten to the power of",
+    "[×10^{1}]": "e|esp|x10^|×10^",
+    "[10^{1}]": "10^|ten to the power of",
     "√{1}": "sqrt|radic|root",
     "@height": "height|hgt",
     "[{1}[ {2}]]": "unité|unit|unidad|unitats",
@@ -82,10 +83,18 @@ ANYWHERE: dict[str, str] = {
     "C${1}": "cad|c$|ca$",
     "[{1} ]M☉": "solar mass|m☉",
     "[{1} ]R☉": "solar radius",
+    "@coordinates": "coord|coordinate|coordinates|koord|coor dms|coor dm|coor d",
+    "[{1}:{2}]": "cite quran|cite qur'an|qref|quran-usc",
+    "@unknown": (
+        "age|age in years|age in years and days|inflation|inflation-year|inflation/year|currentyear|currentmonthname|"
+        "currentday|currentmonth|wikidata|pop density|počet obyvatel|fldez|fl dez|numberofarticles|bevölkerungszahl|"
+        "население|численность населения|números de población|total population"
+    ),
     # Words about words
+    "[pronounced /{1}/]": "pron-en|pron",
     "@ipa": "ipa|ipa2|ipa text|api|mfa|ipaslink|ipablink|ipa-all|pronunciation|afi",
     "@nihongo": "nihongo|nihongo2|nihongo3|nihongo4|nihongo krt|nihongo foot|japanese|korean|nihongo core",
-    "@named:c,t,s,p,w,j,l": "zh|chinese|zh-full|zh-all|lang-zh",
+    "@named:c,s,t,p,w,j,l": "zh|chinese|zh-full|zh-all|lang-zh",
     "⟨{1}⟩": "angbr|angle bracket|grapheme|angle brackets|char",
     "@sic": "sic|sic?|typo sic",
     "c. {1}": "circa|ca.|ca|circ|c.",
@@ -115,10 +124,12 @@ ANYWHERE: dict[str, str] = {
     " ": (
         "nbsp|spaces|space|sp|thinsp|thin space|hair space|nnbsp|narrow nbsp|indent|tab|gap|emsp|ensp|quad|in5|pad|spc"
     ),
-    " · ": "·|middot|dot|•|bull|bullet|interpunct|dotsep|bullet separator|,|nb|w|pipe separator|cdot|cdots",
+    " · ": "·|middot|dot|•|bull|bullet|interpunct|dotsep|bullet separator|,|pipe separator|cdot|cdots",
     "'": "'|apostrophe|apos|`",
     "'s": "'s|apostrophe s",
-    '"': '"|quot|"\'|\'"',
+    '"': '"|quot|-"|"-',
+    "' \"": "' \"|'\"",
+    "\" '": "\" '|\"'",
     "|": "!|pipe|vbar",
     "=": "=|equals|eq",
     "{{": "((",
@@ -162,7 +173,7 @@ LOCAL: dict[str, dict[str, str]] = {
         "{2|1}": "препратка|iw|нп",
         "@number": "число|брой",
         "@fraction": "дроб",
-        "{1}": "рег|без пренос|ипа|мфа",
+        "{1}": "рег|без пренос|ипа|мфа|флагче+|флаг+",
     },
     "ca": {
         "\n{1}\n[— {2}]\n": "citació|cita|citació destacada|citabloc|cita bloc|caixa de cita|cita destacada",
@@ -184,7 +195,7 @@ LOCAL: dict[str, dict[str, str]] = {
         "{2}": "cizojazyčně|vjazyce2|jazyk text|cjz|cizojazyčne",
         "{1}": (
             "doplňte zdroj|fakt|partnerské město|šířka textu|bez zalomení|nezalomit|wrap|malé|starší název|kdo|"
-            "upřesnit?"
+            "vlajka a název|upřesnit?"
         ),
         "@number": "číslo|nts",
         "@fraction": "zlomek",
@@ -219,6 +230,8 @@ LOCAL: dict[str, dict[str, str]] = {
         "{2}": "farblegende|sortkeyname2|sort|lang|farbe",
         "{1} {2}": "sortkeyname",
         "{1} m": "höhe",
+        "@named:c,v,t,p,w,j": "zh",
+        "@amount:€": "eur|euro",
         "{liste|1}": "mehrspaltige liste",
         "§ {1}[ {2}]": "§",
         "§§ {1}[ {2}]": "§§",
@@ -237,6 +250,13 @@ LOCAL: dict[str, dict[str, str]] = {
     "en": {
         "{1}": "j|ws|fb|nft|cr|ran|flagathlete|flagteam|vr|currency|railgauge|track gauge",
         "@ordinal": "ordinal|ord",
+        "C": "carbon",
+        "H": "hydrogen",
+        "N": "nitrogen",
+        "O": "oxygen",
+        "S": "sulfur",
+        "P": "phosphorus",
+        "Cl": "chlorine",
         "⇌": "eqm",
         "{1} {2}": "bibleref|bibleref2|bibleverse",
         "{1}–{2}": "dash year|years or more",
@@ -270,7 +290,7 @@ LOCAL: dict[str, dict[str, str]] = {
             "versalita|versalitas|afi|nowrap|bandera2|geodatos|ancla texto|bandera icono2|romano|voz|selb2|selección2"
         ),
         "{2}": "lang|idioma text|marca texto|color texto",
-        "@join: de ": "fecha|fecha de inicio|fecha de nacimiento|fecha de fallecimiento|fecha de fin",
+        "@day: de ": "fecha|fecha de inicio|fecha de nacimiento|fecha de fallecimiento|fecha de fin",
         "{1} de {2} de {3}": "fecha texto|fecha de nacimiento y edad",
         "@number": "número|formatnum|cifra|numero",
         "@fraction": "fracción|fraccion",
@@ -287,7 +307,7 @@ LOCAL: dict[str, dict[str, str]] = {
         "«\xa0{2|texte|1}\xa0»": "citation étrangère|citation langue|citation avec note|citation trad",
         "{2|texte|1}": "langue|en langue|lang|langue avec nom|indication de langue texte",
         "{1}": (
-            "petit|grand|abréviation|abr|abrd|abréviation discrète|sigle|exp|ind|nobr|référence nécessaire|"
+            "petit|grand|abréviation|abr|abrd|abréviation discrète|sigle|exp|ind|latin|référence nécessaire|"
             "refnec|refsou"
             "|référence souhaitée|citation nécessaire|pas clair|quand|qui|lesquels|pourquoi|où|comment|lequel|"
             "laquelle|combien"
@@ -305,11 +325,12 @@ LOCAL: dict[str, dict[str, str]] = {
         "{1}e": "s-|s mini-|siècle-",
         "": ",|;|/",
         "@join:": "msapi|phon2",
-        "@join: ": (
-            "sp|sp-|date|date-|date de naissance|date de naissance-|date de décès|date de décès-|datedp|"
-            "date républicaine"
-            "|date julienne|jma|date triable-|date triable|date sport|date rapide|jj"
+        "@join: ": "sp|sp-|nobr|nowrap|date républicaine|date julienne|jj",
+        "@day: ": (
+            "date|date-|date de naissance|date de naissance-|date de décès|date de décès-|datedp|jma|date triable-"
+            "|date triable|date sport|date rapide"
         ),
+        "@amount:€": "euro|euros",
         "{1} siècle av. J.-C.": "sav",
         "av. J.-C.": "av jc|avjc|av. j.-c.|av jc-|-jc|ajc",
         "apr. J.-C.": "ap jc|apjc|apr jc|apr. j.-c.",
@@ -324,8 +345,9 @@ LOCAL: dict[str, dict[str, str]] = {
         "Mgr[ {1}]": "mgr",
         "Dr[ {1}]": "dr",
         "St[ {1}]": "st",
-        "e": "e|ème|me|ième",
-        "er": "er|ier",
+        "Me[ {1}]": "me",
+        "e": "e|ème|ième",
+        "er": "er",
         "re": "re|ère|ière",
         "{texte|fr|1|trad}": "lien",
         "@fraction": "fraction|frac|sfrac",
@@ -341,7 +363,7 @@ LOCAL: dict[str, dict[str, str]] = {
     },
     "hr": {
         "\n{1|tekst|citat}\n[— {2|autor}]\n": "citat|quote|izdvojeni citat|okvir za citat|citat2",
-        "{1}": "nedostaje izvor|malo|bez prijeloma|mala slova",
+        "{1}": "zd|nedostaje izvor|malo|bez prijeloma|mala slova",
         "@fraction": "razlomak",
         "@number": "broj",
         "@date": "datum|datum rođenja|datum smrti",
@@ -352,13 +374,13 @@ LOCAL: dict[str, dict[str, str]] = {
         "@number": "szám|formatnum",
         "@fraction": "tört",
         "{2}": "idegen|lang|nyelv szöveg",
-        "@hungarian_date": "dátum|születési dátum|halálozási dátum|születési dátum és kor",
+        "@date": "dátum|születési dátum|halálozási dátum|születési dátum és kor",
     },
     "it": {
         "\n{1|testo}\n[— {2|autore}]\n": (
             "quote|citazione|cit|q|quadro citazione|riquadro citazione|cquote|blockquote|box citazione"
         ),
-        "[{1}[ {3}]]": "m",
+        "@prefixed": "m",
         "{1}": (
             "senza fonte|citazione necessaria|ta|sf|chiarire|nowrap|maiuscoletto|tutto attaccato|non chiaro|ipa|"
             "afi|bandiera nome"
@@ -369,7 +391,7 @@ LOCAL: dict[str, dict[str, str]] = {
         "@fraction": "frazione|fratto",
         "a.C.": "ac|a.c.",
         "d.C.": "dc|d.c.",
-        "@join: ": "data|data nascita|data di nascita",
+        "@day: ": "data|data nascita|data di nascita",
         "@music": "musica",
     },
     "nl": {
@@ -415,7 +437,7 @@ LOCAL: dict[str, dict[str, str]] = {
         ),
         "@join:/": "pbpe|ptbr|pe2|pepb",
         "{2}": "lang|língua texto|cor texto",
-        "@join: de ": (
+        "@day: de ": (
             "dtlink|data|dtext|dni|nascimento|morte|dataextenso|data de nascimento|data de morte|dn|falecimento|dnibr"
         ),
         "@number": "formatnum|número|num",
@@ -447,8 +469,9 @@ LOCAL: dict[str, dict[str, str]] = {
             "нет аи 2|нетаи2|comment|подсказка|аббр|аббревиатура|nobr|малые|начало текста|мал|крупно|капитель|s|"
             "разр|разрядка"
             "|юникод|сокр|пояснение|мфа|nowrap|не переносить|без переноса|неразрывно|langi2|нестрогая цитата|абр|текст"
+            "|флагификация"
         ),
-        "{2}": "langi|lang|цвет|color|audio|аудио|lang2|маркер|lang-hbo2",
+        "{2}": "langi|lang|цвет|color|lang2|маркер|lang-hbo2",
         "@number": "число|formatnum|fmtn|num|форматнум|nts",
         "@fraction": "дробь|frac|дробь2|sfrac|простая дробь",
         "{1} век": "век",
@@ -503,7 +526,7 @@ LOCAL: dict[str, dict[str, str]] = {
             "нп|нп1|нп2|нп3|нп4|нп5|не перекладено|не перекладено 5|нп-5|не переведено|iw|ill|ll|нетранс"
         ),
         "{1}": "comment|підказка|абр|nobr|малий|неразривно|без переносу|мфа|nowrap|абревіатура|маленький|розрядка|s",
-        "{2}": "langi|lang|колір|audio|аудіо",
+        "{2}": "langi|lang|колір",
         "@number": "число|formatnum|num|nts",
         "@fraction": "дріб|frac|sfrac",
         "{1} століття": "століття|ст",
@@ -520,9 +543,10 @@ LOCAL: dict[str, dict[str, str]] = {
 #: The same for languages that are not listed: templates named after the language of their words, in many wikis.
 OTHER: dict[str, str] = {
     "{1}": (
-        "de|en|fr|es|it|ru|pl|la|grc|deu|eng|fra|spa|ita|rus|pol|lat|ces|slk|hun|nld|por|ron|swe|tur|ukr|vok|"
-        "仮リンク|km|mnm"
+        "de|en|fr|es|it|ru|pl|la|grc|deu|eng|fra|spa|ita|rus|pol|lat|ces|slk|hun|nld|por|ron|swe|tur|ukr|vok|仮リンク"
     ),
+    "[{1} km]": "km",
+    "[{1} m n. m.]": "mnm",
     "{2}": "v jazyku|lang|keel|kieli|dil|język",
 }
 
@@ -540,6 +564,9 @@ PREFIXES: dict[str, str] = {
     "script/": "{1}",
     "langue-": "{1}",
     "lang/": "{2}",
+    "metadaten einwohnerzahl ": "@unknown",
+    "statistiek gemeente ": "@unknown",
+    "population ger-": "@unknown",
 }
 
 #: Month names as they stand in a date, January first.

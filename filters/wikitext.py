@@ -11,6 +11,7 @@ paragraphs. What is decided:
 - References, tables, infoboxes and all templates go but for those known to carry words (:mod:`filters.wiki_templates`).
 - The text of ``<math>``, ``<code>``, ``<syntaxhighlight>``, ``<pre>`` and ``<nowiki>`` stays as it is and is protected:
   anything may stand in it. So is a character that its author escaped (``&lt;``).
+- Numbers that stand on other pages or in Wikidata are not known; brackets around such a number go with it.
 - Lists, headings and paragraphs: see :mod:`filters.wikitext_lines`.
 
 :func:`find_leftovers` looks for markup in the outcome, with patterns of its own.
@@ -24,7 +25,7 @@ from filters.leftovers import Leftover, find_patterns
 from filters.wiki_names import WikiNames
 from filters.wiki_templates import DISAMBIGUATION
 from filters.wikitext_lines import lay_out
-from filters.wikitext_raw import REMOVED, decode, lift_raw
+from filters.wikitext_raw import HOLE, REMOVED, decode, lift_raw
 from filters.wikitext_render import TAGS, render
 
 _ADDRESS = re.compile(r"\b(?:https?|ftp)://[^\s<>\[\]\"{}|\x01-\x06]*+", re.IGNORECASE)
@@ -36,7 +37,11 @@ _TORN = re.compile(
     rf"|</?ref\b[^<>\n]{{0,200}}>?|</?(?:{'|'.join(sorted(TAGS))})(?=[\s/>])[^<>]*+>|<!--",
     re.IGNORECASE,
 )
+_MAX_TORN_PASSES = 3
 _TORN_HEADING = re.compile(r"(?m)^ *+==[^\n]*+(?<===)$")
+_HOLLOW_BRACKETS = re.compile(rf"\([^()\n{HOLE}]{{0,40}}{HOLE}[^()\n]{{0,40}}\)")
+#: The mark of a reference that was copied from a page as shown.
+_COPIED_REFERENCE = re.compile(r"(?<=[.,;:!?»”\"])\[[0-9]{1,3}\](?=\s|$)")
 _TRAILING = re.compile(r" +(?=\n|$)")
 
 
@@ -70,13 +75,30 @@ def wikitext_to_text(wikitext: str, names: WikiNames) -> WikiText:
     """
     text, held = lift_raw(wikitext)
     text = render(text, names)
+    if HOLE in text:
+        text = _HOLLOW_BRACKETS.sub(REMOVED, text).replace(HOLE, REMOVED)
     text = decode(text, held)
-    if "://" in text:
-        text = _ADDRESS.sub(_without_address, text)
     if "__" in text:
         text = names.switches.sub(REMOVED, text)
-    text = _TORN.sub(" ", lay_out(text, names.language))
+    if "://" in text:
+        text = _ADDRESS.sub(_without_address, text)
+    if "[" in text:
+        text = _COPIED_REFERENCE.sub(REMOVED, text)
+    text = _with_single_blanks(_without_torn(lay_out(text, names.language)))
     return _fill_in(_TORN_HEADING.sub(_without_signs, text) if "==" in text else text, held)
+
+
+def _without_torn(text: str) -> str:
+    """Take out brackets and tags that nothing closes; what is left may make a tag once more, but not for ever."""
+    for _ in range(_MAX_TORN_PASSES):
+        text, count = _TORN.subn(" ", text)
+        if not count:
+            break
+    return text
+
+
+def _with_single_blanks(text: str) -> str:
+    return _TRAILING.sub("", re.sub(r"  +", " ", text))
 
 
 def _without_signs(found: re.Match[str]) -> str:
@@ -91,7 +113,7 @@ def _without_address(found: re.Match[str]) -> str:
 
 def _fill_in(text: str, held: list[str]) -> WikiText:
     """Put back the texts that were put aside."""
-    text = _TRAILING.sub("", re.sub(r"  +", " ", text)).strip()
+    text = text.strip()
     parts: list[str] = []
     spans: list[tuple[int, int]] = []
     at = size = 0

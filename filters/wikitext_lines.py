@@ -32,6 +32,8 @@ _AFTER_OPENING = re.compile(rf"(?<=[(\[（])[\s,;:/、]{{0,9}}{_R}[\s,;:/、{_R}
 _BEFORE_CLOSING = re.compile(rf"[\s,;:/、]{{0,9}}{_R}[\s,;:/、{_R}]{{0,30}}(?=[)\]）])")
 _BETWEEN_COMMAS = re.compile(rf"[,;、]\s{{0,9}}{_R}[\s{_R}]{{0,30}}(?=[,;.、])")
 _BEFORE_POINT = re.compile(rf"\s{{1,9}}{_R}[\s{_R}]{{0,30}}(?=[,.)\]»”“’、。])|\s{{1,9}}{_R}{{1,30}}(?=[;:!?])")
+_COLON_BEFORE_POINT = re.compile(rf":\s{{1,9}}{_R}[\s,;{_R}]{{0,30}}(?=\.(?:\s|$))")
+_AFTER_COLON = re.compile(rf"(?<=:)\s{{1,9}}{_R}[\s,;{_R}]{{0,30}}(?=\w)")
 _AT_START = re.compile(rf"^\s{{0,9}}{_R}[\s{_R}]{{0,30}}[,;:.)\s{_R}–—-]{{0,9}}")
 _BETWEEN_BLANKS = re.compile(rf"\s{{1,9}}{_R}[\s{_R}]{{0,30}}|{_R}{{1,30}}")
 _WORD = re.compile(r"[^\W_]|[\x01]")
@@ -51,13 +53,13 @@ class Block:
     Attributes:
         kind: Which of them.
         level: Of a heading, 1 to 6.
-        lines: Its text.
+        parts: Its text, in pieces, so that a paragraph of many lines is put together once.
         is_apart: Whether an empty line comes before it.
     """
 
     kind: int
     level: int
-    lines: list[str]
+    parts: list[str]
     is_apart: bool
 
 
@@ -80,7 +82,8 @@ def lay_out(text: str, language: str) -> str:
     blocks = _without_empty_sections(_blocks(_BLANKS.sub(" ", text)))
     parts: list[str] = []
     for block in blocks:
-        parts += ("\n\n" if block.is_apart else "\n", "\n".join(block.lines))
+        parts.append("\n\n" if block.is_apart else "\n")
+        parts += block.parts
     text = "".join(parts[1:]).replace(APOSTROPHE, "'").replace(EQUALS, "=")
     return _QUOTES.sub('"', text) if "''" in text else text
 
@@ -101,23 +104,22 @@ def _blocks(text: str) -> list[Block]:
             continue  # a row of a table whose beginning is in a template
         elif bare:
             before = blocks[-1].kind if blocks else _TEXT
-            kind = _ITEM if first in "*#:;" else _LINE if raw[:1] == " " and not is_apart and before == _LINE else _TEXT
+            is_line = raw[:1] == " " and (is_apart or before == _LINE)
+            kind = _ITEM if first in "*#:;" else _LINE if is_line else _TEXT
             lines = _mend(line.lstrip("*#:; ") if kind == _ITEM else line)
             if not lines:
                 continue
             if kind == _TEXT and before == _TEXT and not is_apart:
-                _append(blocks[-1].lines, lines)
+                blocks[-1].parts += (" ", *_in_pieces(lines))
             else:
                 is_first_item = kind != before or before == _HEADING
-                blocks.append(Block(kind, 0, lines, is_apart or is_first_item))
+                blocks.append(Block(kind, 0, _in_pieces(lines), is_apart or is_first_item))
             is_apart = False
     return blocks
 
 
-def _append(lines: list[str], more: list[str]) -> None:
-    """Let a paragraph go on."""
-    lines[-1] = f"{lines[-1]} {more[0]}"
-    lines += more[1:]
+def _in_pieces(lines: list[str]) -> list[str]:
+    return lines if len(lines) == 1 else [piece for line in lines for piece in ("\n", line)][1:]
 
 
 def _heading(line: str) -> Block:
@@ -136,6 +138,7 @@ def _mend(line: str) -> list[str]:
 def _without_scars(line: str) -> str:
     line = _EMPTY_BRACKETS.sub(REMOVED, line)
     line = _BEFORE_CLOSING.sub("", _AFTER_OPENING.sub("", line))
+    line = _AFTER_COLON.sub(" ", _COLON_BEFORE_POINT.sub("", line))
     line = _BEFORE_POINT.sub("", _BETWEEN_COMMAS.sub("", line))
     line = _BETWEEN_BLANKS.sub(_blank_or_nothing, _AT_START.sub("", line))
     return line if _WORD.search(line) else ""
@@ -179,16 +182,20 @@ def _is_elided(line: str, run: re.Match[str]) -> bool:
 
 
 def _without_empty_sections(blocks: list[Block]) -> list[Block]:
-    """Take out headings whose section, with the sections below it, has no text."""
+    """Take out paragraphs and items without a word, and headings whose section, with those below it, has no text."""
     kept: list[Block] = []
     nearest = 0  # below any level of text, else the level of the heading that follows
     for block in reversed(blocks):
+        if block.kind in (_TEXT, _ITEM) and not any(map(_WORD.search, block.parts)):
+            if block.is_apart and kept:
+                kept[-1].is_apart = True
+            continue
         if block.kind != _HEADING:
             nearest = _BELOW_ALL
-        elif nearest > block.level and block.lines[0]:
+        elif nearest > block.level and block.parts[0]:
             nearest = block.level
-        elif block.lines[0] or nearest != _BELOW_ALL:
+        elif block.parts[0] or nearest != _BELOW_ALL:
             continue
-        if block.lines[0]:
+        if block.parts[0]:
             kept.append(block)
     return kept[::-1]

@@ -6,7 +6,7 @@ control characters have a meaning of ours (none can be in the text: they are tak
 
     ``\x01`` number ``\x02``   a marker     ``\x05``   a line ends here, whatever comes
     ``\x03``   a ``=`` that is no markup     ``\x06``   something was taken out here
-    ``\x04``   a ``'`` that is no markup
+    ``\x04``   a ``'`` that is no markup     ``\x07``   here would be a number that the page alone does not have
 
 Time is linear in the text: a tag that is closed nowhere is searched for once.
 """
@@ -14,9 +14,13 @@ Time is linear in the text: a tag that is closed nowhere is searched for once.
 import html
 import re
 
-REMOVED, BREAK, EQUALS, APOSTROPHE = "\x06", "\x05", "\x03", "\x04"
+REMOVED, BREAK, EQUALS, APOSTROPHE, HOLE = "\x06", "\x05", "\x03", "\x04", "\x07"
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u2060\ufeff\ufffe\uffff\ud800-\udfff]")
+#: Soft hyphens, blanks of no width, marks of direction (looks: they stand between words) and what is no character.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe"
+    "\uffff\ud800-\udfff]"
+)
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 
 #: Their content is text and stands as it is.

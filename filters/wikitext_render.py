@@ -10,8 +10,10 @@ import re
 from dataclasses import dataclass, field
 
 from filters.wiki_names import WikiNames
+from filters.wikitext_functions import call
+from filters.wikitext_links import is_taken_out, link_text, variant_text
 from filters.wikitext_raw import BREAK, EQUALS, REMOVED
-from filters.wikitext_templates import call, plain_name, rules_of, show
+from filters.wikitext_templates import plain_name, rules_of, show
 from filters.wikitext_tokens import (
     LINK,
     PARAMETER_WIDTH,
@@ -26,18 +28,16 @@ from filters.wikitext_tokens import (
 )
 
 MAX_DEPTH = 40
+_NEAR_CHARS = 80
 
 _NAME = re.compile(r"\s*+([^|{}\[\]<\n]{0,200}+)\s*+")
-_PREFIX = re.compile(r"\s*+([^|\[\]{}<>:\n#/]{1,80}+):")
-_MEDIA_FILE = re.compile(
-    r"[^|\n]{1,250}\.(?:jpe?g|png|gif|svg|tiff?|webp|ogg|ogv|oga|webm|wav|mp3|mid|flac|pdf|djvu|xcf)\s*", re.IGNORECASE
-)
+_WORD_AHEAD = re.compile(r"[^\n{\w]{0,9}\w")
 _TARGET_END = re.compile(r"[^|\n\[\]{}<]{0,300}+\|")
 _TABLE_END = re.compile(r"\n(?==)|\n[^\S\n]*+\n(?![^\S\n]*+[|!\n])")
 _HIDDEN = re.compile(
     r"display\s{0,9}:\s{0,9}none|class\s{0,9}=[^=]{0,99}\b(?:noprint|navbox|metadata)\b", re.IGNORECASE
 )
-_VARIANT_FLAGS = re.compile(r"\s*[A-Z](?:\s*;\s*[A-Z])*\s*\|", re.IGNORECASE)
+
 
 _BLOCK_TAGS = "p div blockquote center h1 h2 h3 h4 h5 h6 ul ol dl table hr poem"
 _ROW_TAGS = "br li dt dd tr caption"
@@ -109,7 +109,6 @@ class _Renderer:
         self._muted_to = 0  # text before this is not shown
         self._at = 0  # where the text continues
         self._next = 0  # the token to look at
-        self._closed = 0  # how many pairs of it have been dealt with
         self._handlers = {
             "target": self._on_link,
             "text": self._on_link,
@@ -138,7 +137,7 @@ class _Renderer:
             self._next += 1
             self._handlers[token.lastgroup](number, token)
         self._write_text(self._at, len(self._text))
-        return "".join(self._frames[0].out)[1:]
+        return "".join(self._frames[0].out).removeprefix("\n")
 
     # What is written
 
@@ -187,14 +186,25 @@ class _Renderer:
         if token.start() < self._muted_to:
             return
         name = token["name"]
-        rule = self._rules.find(plain_name(name))
-        if rule is not None:
+        plain = plain_name(name)
+        rule = self._rules.find(plain)
+        if rule is None and plain in self._rules.countries and self._stands_in_text(token):
+            self._write(name.strip())
+        elif rule is not None:
             self._write(show(rule, name, token["arguments"].split("|")[1:], self._names) or REMOVED)
         elif (function := self._function(name)) is not None:
             values = f"{name.partition(':')[2]}{token['arguments']}".split("|")
             self._write(call(function, values, self._names) or REMOVED)
         else:
             self._write(REMOVED)
+
+    def _stands_in_text(self, token: re.Match[str]) -> bool:
+        """Tell a country's name in a sentence or list from a box of that name, which has a line of its own."""
+        text, start = self._text, token.start()
+        line = text.rfind("\n", max(0, start - _NEAR_CHARS), start) + 1
+        before = text[max(line, start - _NEAR_CHARS) : start].rstrip()
+        is_behind_words = before != "" and not before.endswith("}")
+        return is_behind_words or _WORD_AHEAD.match(text, token.end()) is not None
 
     def _on_tag(self, number: int, token: re.Match[str]) -> None:
         tag, attributes = token["tag"].lower(), token["attributes"]
@@ -221,7 +231,6 @@ class _Renderer:
             frame = self._open(pair, start)
             if frame is None or len(self._frames) > MAX_DEPTH:
                 self._jump(pair.closing, pair.end)
-                self._closed = pair.order + 1
                 self._next = pair.closing
                 if token.start() >= self._muted_to:
                     self._write(REMOVED)
@@ -233,7 +242,7 @@ class _Renderer:
         if pair.kind == TABLE:
             return None
         if pair.kind == LINK:
-            return None if self._is_taken_out(start) else _Frame(pair)
+            return None if is_taken_out(self._text, start, self._names) else _Frame(pair)
         if pair.kind == TEMPLATE and pair.width != PARAMETER_WIDTH:
             return self._open_template(pair, start)
         return _Frame(pair)
@@ -252,20 +261,8 @@ class _Renderer:
         prefix, colon, _ = name.partition(":")
         return self._names.functions.get(prefix.strip().lstrip("#").lower()) if colon else None
 
-    def _is_taken_out(self, start: int) -> bool:
-        """Tell whether a link is an image, a category or a page in another language."""
-        found = _PREFIX.match(self._text, start)
-        if found is None:
-            return False
-        prefix = plain_name(found[1])
-        names = self._names
-        if prefix in names.files or prefix in names.categories or prefix in names.languages:
-            return True
-        return not names.is_known and _MEDIA_FILE.match(self._text, start) is not None
-
     def _on_closing(self, number: int, token: re.Match[str]) -> None:
-        done, self._closed = self._closed, 0
-        for _ in range(self._tokens.closed[number] - done):
+        while (pair := self._frames[-1].pair) is not None and pair.closing == number:  # not those jumped over
             self._close(self._frames.pop())
         if token.lastgroup == "brackets" and not self._tokens.closed[number] and len(token[0]) == 1:
             self._write(token[0])
@@ -281,7 +278,7 @@ class _Renderer:
         elif kind == URL:
             shown = last.strip() or REMOVED
         elif kind == VARIANT:
-            shown = _variant(last)
+            shown = variant_text(last)
         else:
             shown = self._show_template(frame, [*frame.values, last])
         self._write(shown)
@@ -297,7 +294,6 @@ class _Renderer:
     def _jump(self, number: int, end: int) -> None:
         self._at = end
         self._next = number + 1
-        self._closed = 0
 
     # What is never closed
 
@@ -310,7 +306,7 @@ class _Renderer:
             end = _TABLE_END.search(text, start)
             self._muted_to = end.start() if end else len(text)
         elif token.lastgroup == "link":
-            if self._is_taken_out(start):
+            if is_taken_out(self._text, start, self._names):
                 self._mute_line(start)
             elif found := _TARGET_END.match(text, start):
                 self._muted_to = found.end()
@@ -324,80 +320,3 @@ class _Renderer:
     def _mute_line(self, start: int) -> None:
         end = self._text.find("\n", start)
         self._muted_to = end if end >= 0 else len(self._text)
-
-
-def link_text(target: str, text: str | None, names: WikiNames) -> str:
-    """Give the words of a link.
-
-    Args:
-        target: The page it leads to.
-        text: What is written behind the bar, ``None`` without one.
-        names: The wiki.
-
-    Returns:
-        The words; a mark for images, categories and pages in other languages. Without text of its own a link to a
-        category, a file or another wiki shows the page's name alone.
-    """
-    if ":" in target:
-        prefix, _, page = target.partition(":")
-        known = plain_name(prefix)
-        if known in names.files or known in names.categories or known in names.languages:
-            return REMOVED
-        if not names.is_known and _is_foreign_margin(known, page, text, names):
-            return REMOVED
-        if "//" in target:
-            return text if text is not None else target.partition(" ")[2]
-    if text is None:
-        return _page_name(target, names)
-    return text or _without_clarifier(target)
-
-
-def _is_foreign_margin(prefix: str, page: str, text: str | None, names: WikiNames) -> bool:
-    """Guess at an image or category where the language's words for them are not known.
-
-    A name that ends like a file's is an image; one before the colon with no blank behind it a category.
-    """
-    if _MEDIA_FILE.fullmatch(page):
-        return True
-    is_sorted = text is None or not text.strip() or text == text.upper() or page.startswith(text)
-    return bool(prefix) and prefix not in names.namespaces and page[:1].strip() != "" and is_sorted
-
-
-def _page_name(target: str, names: WikiNames) -> str:
-    page = target.strip().removeprefix(":").lstrip()
-    prefix, colon, rest = page.partition(":")
-    known = plain_name(prefix)
-    if colon and (known in names.files or known in names.categories or known in names.languages or known in _PROJECTS):
-        return rest.strip().replace("_", " ")
-    return page.removeprefix("#").replace("_", " ")
-
-
-#: Prefixes of sister projects; those that are words of other uses are left out.
-_PROJECT_PREFIXES = (
-    "wikt wiktionary w wikipedia s wikisource q wikiquote b wikibooks n wikinews v wikiversity voy wikivoyage species "
-    "commons c m meta mw d wikidata wikispecies foundation outreach phab"
-)
-_PROJECTS = frozenset(_PROJECT_PREFIXES.split())
-
-
-def _without_clarifier(target: str) -> str:
-    """Do as the pipe trick does: the name without its prefix, and without what stands in brackets or after a comma.
-
-    >>> _without_clarifier("Help:Mercury (planet)")
-    'Mercury'
-    """
-    page = target.rpartition(":")[2].strip()
-    return re.sub(r"\s{0,9}\([^()]*+\)\s{0,9}$|,.*$", "", page, count=1)
-
-
-def _variant(content: str) -> str:
-    """Give the text of ``-{ }-``: the first of several scripts, nothing where it only makes a rule."""
-    flags = _VARIANT_FLAGS.match(content)
-    if flags:
-        content = content[flags.end() :]
-        if any(flag in flags[0].upper() for flag in "RTHN-"):
-            return content if "R" in flags[0].upper() else ""
-    first, semicolon, _ = content.partition(";")
-    script, colon, text = first.partition(":")
-    is_choice = colon and re.fullmatch(r"\s*[a-z]{2,3}(?:-[a-z]{2,8})*\s*", script, re.IGNORECASE)
-    return text.strip() if is_choice else content if not semicolon or not colon else text

@@ -45,14 +45,12 @@ class Pair:
         kind: What it is: :data:`LINK`, :data:`URL`, :data:`TEMPLATE`, :data:`TABLE` or :data:`VARIANT`.
         width: Brackets on each side; 3 for a template's parameter, ``{{{1}}}``.
         closing: Number of the token that closes it.
-        order: Which of the pairs closed by that token this is.
         end: Where it ends in the text.
     """
 
     kind: int
     width: int
     closing: int
-    order: int
     end: int
 
 
@@ -163,6 +161,5 @@ class _Stack:
         self._count[self._open.pop()[1]] -= 1
 
     def _pair(self, opening: int, closing: int, kind: int, width: int, end: int) -> None:
-        order = self._tokens.closed[closing]
-        self._tokens.opened[opening].append(Pair(kind, width, closing, order, end))
-        self._tokens.closed[closing] = order + 1
+        self._tokens.opened[opening].append(Pair(kind, width, closing, end))
+        self._tokens.closed[closing] += 1

@@ -13,8 +13,8 @@ class BookDedupSettings(BaseModel):
     Another ``max_overlap`` decides anew from the overlaps measured before; all else measures some of them again.
 
     Attributes:
-        max_overlap: Of a book's distinct shingles, the share that a longer book may have too; above it, the book goes.
-            0.9 is the paper's.
+        max_overlap: Of a book's distinct shingles, the share that a book with as many or more may have too; above it,
+            the book goes. 0.9 is the paper's.
         shingle_words: Words of a shingle.
         shingle_chars: Characters of a shingle, in scripts that set no spaces between words. With 8, the halves of a
             Japanese novel share 0.01, as unlike English books do with five words.
@@ -26,7 +26,7 @@ class BookDedupSettings(BaseModel):
         candidate_overlap: Of pairs with at least this overlap, 99 % are measured, and of others the fewer the less
             they overlap. At most ``max_overlap``.
         max_books_per_shingle: A shingle, or band, that more books have (a publisher's front matter) is taken for none
-            of what they have in common, but between each and the largest.
+            of what they have in common, but between each and the largest, one for each eight allowed.
         max_shuffle_bytes: Bytes of sampled shingles that cross the shuffle at once, 12 each; more are taken in several
             passes, each resumable. ``null`` takes all in one, as a cluster can.
         seed: Of the signature's permutations.

@@ -1,12 +1,12 @@
 """Settings of books: the collections they come from, how they are read, and what a book is held to."""
 
-import codecs
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from filters.books import BookLimits
+from filters.encoding import python_name
 from pipeline.book_dedup_settings import BookDedupSettings
 
 
@@ -27,16 +27,19 @@ class BookCollection(BaseModel):
 
     Attributes:
         id: Its name, the first part of its books' ids, and their ``metadata.dump``.
-        paths: Globs, folders, files, or lists of paths, relative to ``data``. Read are texts (``.txt``, also
-            ``.txt.gz`` and ``.txt.zst``), ``.zip`` with texts in it, ``.parquet``, and JSON lines (``.jsonl``, also
-            ``.jsonl.gz`` and ``.jsonl.zst``); files of other kinds are passed over.
+        paths: Globs, folders, files, or lists of paths, relative to ``data``. Read are texts (``.txt`` or ``.text``),
+            ``.zip`` with texts in it, ``.parquet``, and JSON lines (``.jsonl``, ``.ndjson`` or ``.json``, one object a
+            line); texts and lines may be compressed (``.gz``, ``.zst``). Files of other kinds are passed over, and the
+            run says how many.
         kind: What is taken out of its books.
         encoding: The encoding of its texts, as Python names it; ``null`` finds out for each.
         metadata: PG-19's ``metadata.csv`` (number, title, year of publication, address a row), relative to ``data``.
+            The number is the name of the book's file, of its member of an archive, or its id.
         text_column: The column or field with the text, in Parquet and JSON lines.
-        id_column: The one with the id, unique in the collection; ``null`` numbers the rows of each file.
-        title_column: The one with the title; ``null`` where there is none.
-        author_column: The one with the author; ``null`` where there is none.
+        id_column: The one with the id; of several books of one id the first by file and row stays. ``null`` numbers
+            the rows of each file, and so are rows whose id is null or empty.
+        title_column: The one with the title, which JSON may leave out; ``null`` where there is none.
+        author_column: The one with the author, in the same way.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,12 +59,10 @@ class BookCollection(BaseModel):
     def _is_known(cls, encoding: str | None) -> str | None:
         if encoding is None:
             return None
-        try:
-            info = codecs.lookup(encoding)
-            "".encode(encoding)  # refuses codecs of bytes to bytes, such as zlib
-        except LookupError as error:
-            raise ValueError("no text encoding that Python knows, such as utf-8 or cp1252") from error
-        return info.name
+        name = python_name(encoding)
+        if name is None:
+            raise ValueError("no text encoding that Python knows, such as utf-8 or cp1252")
+        return name
 
 
 class BooksSettings(BaseModel):

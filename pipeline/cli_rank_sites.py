@@ -1,5 +1,6 @@
 """The command that ranks the sites of a StackExchange dump; it imports what it needs when it is called."""
 
+import itertools
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -19,12 +20,27 @@ def rank_sites(
     top: Annotated[int, typer.Option(min=1, help="How many sites to take; LLaMA took 28.")] = 28,
     include_meta: Annotated[bool, typer.Option(help="Rank the sites about sites with the others.")] = False,
     allow_damaged: Annotated[bool, typer.Option(help="Count what can be read of damaged files.")] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Leave out files by their paths below FOLDER, as *-2015/*; repeatable."),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Local processes; all cores by default.")] = None,
 ) -> None:
     """Find the largest sites of a StackExchange dump, by questions and answers, for sources.stackexchange.sites."""
-    from pipeline.rank_sites import count_sites, rank, write_ranking
+    from pipeline.rank_sites import count_sites, find_sites, rank, write_ranking
 
-    counts = count_sites(folder, workers or os.cpu_count() or 1)
+    found = find_sites(folder, exclude or ())
+    for path in found.nameless:
+        hint = "named <site>/Posts.xml or <site>.7z it would count"
+        print(f"warning: left out: {path} does not tell its site; {hint}", file=sys.stderr)  # noqa: T201
+    counted = itertools.count(1)
+    counts = count_sites(
+        found.shards,
+        workers or os.cpu_count() or 1,
+        tell=lambda count: print(  # noqa: T201
+            f"counted {next(counted)} of {len(found.shards)}: {count.site}, {count.posts:,} posts", file=sys.stderr
+        ),
+    )
     damaged = [count for count in counts if count.faults]
     for count in damaged:
         print(f"{_worst(allow_damaged)}: {count.site}: {', '.join(sorted(set(count.faults)))}", file=sys.stderr)  # noqa: T201

@@ -53,6 +53,7 @@ def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key:
         if not found:
             raise SettingsError(f"{key}.{position}: no file matches {below(entry, data)}")
         for name, file in found:
+            _refuse_bytes(name, key)
             shard_name = _shard_name(dump, name)
             shard = Shard(source, shard_name, file.path, file.size_in_bytes, dump, below=name)
             files[file.path] = max(shard, files.get(file.path, shard), key=lambda one: (len(one.name), one.name))
@@ -61,6 +62,18 @@ def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key:
         if one.name == other.name:
             raise SettingsError(f"{key}: {one.path} and {other.path} would both be called {one.name}")
     return shards
+
+
+def _refuse_bytes(name: str, key: str) -> None:
+    """Refuse a name that is not UTF-8: neither the manifest nor an id can hold it.
+
+    Raises:
+        SettingsError: It is such a name.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"{key}: the file name {os.fsencode(name)!r} is not UTF-8; rename it") from error
 
 
 def _expand(entry: str, data: str) -> Iterable[tuple[str, FileMetadata]]:

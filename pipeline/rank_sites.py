@@ -9,9 +9,10 @@ its counts and the date of its dump, so that it can be kept beside a config.
 import multiprocessing
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import yaml
@@ -20,7 +21,7 @@ from pipeline.document import Document, MalformedRecord, Shard
 from pipeline.files import read_bytes, write_bytes
 from pipeline.inputs import list_shards
 from pipeline.settings import SettingsError
-from pipeline.sources.stackexchange_files import posts_bytes, read_items, site_of_path
+from pipeline.sources.stackexchange_files import check_part, posts_bytes, read_items, site_of_path
 from pipeline.sources.stackexchange_posts import MAX_ROW_BYTES, SOURCE
 from pipeline.stackexchange_settings import SITE
 
@@ -57,39 +58,83 @@ class SiteCount:
         return self.questions + self.answers
 
 
-def count_sites(folder: str, workers: int) -> list[SiteCount]:
-    """Count the posts of every site below a folder, the largest first.
+@dataclass(frozen=True, slots=True)
+class FoundSites:
+    """The files of a dump that hold posts.
+
+    Attributes:
+        shards: One a site, by name.
+        nameless: Paths of those whose site neither file nor folder tells.
+    """
+
+    shards: tuple[Shard, ...]
+    nameless: tuple[str, ...]
+
+
+def find_sites(folder: str, exclude: Sequence[str] = ()) -> FoundSites:
+    """Find the files of every site below a folder.
 
     Args:
         folder: Archives and folders of a dump, on any of Beam's filesystems.
-        workers: Local processes.
+        exclude: Patterns of files to leave out, of their paths below the folder; ``*`` crosses folders.
 
     Raises:
-        SettingsError: There are none, or two files of one site, or a file does not tell its site.
+        SettingsError: There are none, or two files of one site, or a part of an archive; a pattern matches nothing.
     """
-    shards = _list_sites(folder)
-    if workers == 1 or len(shards) == 1:
-        counts = [count_site(shard) for shard in shards]
-    else:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            counts = list(pool.map(count_site, shards))
+    shards: dict[str, Shard] = {}
+    nameless = []
+    for file, site in _list_posts(folder, exclude):
+        if not re.fullmatch(SITE, site):
+            nameless.append(file.path)
+            continue
+        other = shards.setdefault(site, Shard(SOURCE, f"dump~{site}", file.path, file.size, "dump"))
+        if other.path != file.path:
+            raise SettingsError(f"FOLDER: {other.path} and {file.path} are both {site}; --exclude leaves one out")
+    if nameless and not shards:
+        raise SettingsError(f"FOLDER: {nameless[0]} does not tell its site, and no other file does")
+    if not shards:
+        raise SettingsError(f"FOLDER: no <site>.7z and no <site>/Posts.xml in {folder}")
+    return FoundSites(tuple(shards[site] for site in sorted(shards)), tuple(nameless))
+
+
+def _list_posts(folder: str, exclude: Sequence[str]) -> Iterator[tuple[Shard, str]]:
+    """List the files with posts, each with what its name says of the site."""
+    files = list_shards(SOURCE, "dump", [folder], data=".", key="FOLDER")
+    excluded = {pattern: {file.path for file in files if fnmatchcase(file.below, pattern)} for pattern in exclude}
+    for pattern, paths in excluded.items():
+        if not paths:
+            raise SettingsError(f"--exclude: {pattern!r} matches no file below {folder}")
+    for file in files:
+        site = site_of_path(file.path)
+        if site is not None and not any(file.path in paths for paths in excluded.values()):
+            check_part(file.path, "FOLDER")
+            yield file, site
+
+
+def count_sites(
+    shards: Sequence[Shard], workers: int, tell: Callable[[SiteCount], object] = lambda _: None
+) -> list[SiteCount]:
+    """Count the posts of sites, the largest first.
+
+    Args:
+        shards: Their files, from :func:`find_sites`.
+        workers: Local processes; the largest file is begun first.
+        tell: Called with each site once it is counted.
+    """
+    counts = []
+    for count in _count_each(sorted(shards, key=lambda shard: -shard.size), workers):
+        tell(count)
+        counts.append(count)
     return sorted(counts, key=lambda count: (-count.posts, count.site))
 
 
-def _list_sites(folder: str) -> list[Shard]:
-    shards: dict[str, Shard] = {}
-    for shard in list_shards(SOURCE, "dump", [folder], data=".", key="FOLDER"):
-        site = site_of_path(shard.path)
-        if site is None:
-            continue
-        if not re.fullmatch(SITE, site):
-            raise SettingsError(f"FOLDER: {shard.path} does not tell its site: {site} is none")
-        other = shards.setdefault(site, Shard(SOURCE, f"dump~{site}", shard.path, shard.size, "dump"))
-        if other.path != shard.path:
-            raise SettingsError(f"FOLDER: {other.path} and {shard.path} are both {site}")
-    if not shards:
-        raise SettingsError(f"FOLDER: no <site>.7z and no <site>/Posts.xml in {folder}")
-    return [shards[site] for site in sorted(shards)]
+def _count_each(shards: Sequence[Shard], workers: int) -> Iterator[SiteCount]:
+    if workers == 1 or len(shards) == 1:
+        yield from map(count_site, shards)
+        return
+    with ProcessPoolExecutor(min(workers, len(shards)), multiprocessing.get_context("spawn")) as pool:
+        for counted in as_completed([pool.submit(count_site, shard) for shard in shards]):
+            yield counted.result()
 
 
 def count_site(shard: Shard) -> SiteCount:

@@ -1,11 +1,23 @@
 """Settings of StackExchange: the dumps, which sites of them, and how a question and its answers become a document."""
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 #: The name of a site, which is its host.
 SITE = r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}$"
+
+
+def check_site(site: str) -> str:
+    """Give a site back, or refuse what is none.
+
+    Raises:
+        ValueError: It is no host in small letters.
+    """
+    if not re.fullmatch(SITE, site):
+        raise ValueError(f"{site!r} is no site, such as beer.stackexchange.com")
+    return site
 
 
 class StackExchangeDump(BaseModel):
@@ -22,7 +34,12 @@ class StackExchangeDump(BaseModel):
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    site: Annotated[str, Field(pattern=SITE)] | None = None
+    site: str | None = None
+
+    @field_validator("site")
+    @classmethod
+    def _is_site(cls, site: str | None) -> str | None:
+        return site if site is None else check_site(site)
 
 
 class StackExchangeLimits(BaseModel):
@@ -59,13 +76,22 @@ class StackExchangeSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dumps: Annotated[tuple[StackExchangeDump, ...], Field(min_length=1)]
-    sites: Annotated[str, Field(min_length=1)] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    sites: str | tuple[str, ...] | None = None
     question_marker: str = "Q: "
     answer_marker: str = "A: "
     min_answer_score: int | None = None
     partition_bytes: Annotated[int, Field(ge=1 << 10, le=1 << 30)] = 64 << 20
     split_bytes: Annotated[int, Field(ge=1 << 10)] = 256 << 20
     limits: StackExchangeLimits = StackExchangeLimits()
+
+    @field_validator("sites")
+    @classmethod
+    def _are_sites(cls, sites: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if sites is not None and not sites:
+            raise ValueError("an empty list; null reads all sites")
+        for site in sites if isinstance(sites, tuple) else ():
+            check_site(site)
+        return sites
 
     @model_validator(mode="after")
     def _text_can_be_written(self) -> "StackExchangeSettings":

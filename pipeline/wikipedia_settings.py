@@ -1,11 +1,11 @@
 """Settings of Wikipedia: its dumps, which of their pages are articles, and what is asked of an article's text."""
 
-import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.sources.mediawiki import MAX_PAGE_BYTES
+from pipeline.sources.wiki_sites import address_meant, site_code
 
 #: "bg, ca, cs, da, de, en, es, fr, hr, hu, it, nl, pl, pt, ro, ru, sl, sr, sv, uk" (Touvron et al. 2023, section 2.1).
 LLAMA_LANGUAGES = (
@@ -13,7 +13,17 @@ LLAMA_LANGUAGES = (
     *("it", "nl", "pl", "pt", "ro", "ru", "sl", "sr", "sv", "uk"),
 )
 
-Language = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+
+def _refuse_mistaken(code: Any) -> Any:
+    """Refuse what cannot be meant, since no dump would ever be of that language."""
+    if code is False:
+        raise ValueError('YAML reads no as false: write "no", in quotes')
+    if isinstance(code, str) and address_meant(code) != code:
+        raise ValueError(f"the address of that Wikipedia begins with {address_meant(code)}")
+    return code
+
+
+Language = Annotated[str, BeforeValidator(_refuse_mistaken), Field(pattern=r"^[a-z][a-z0-9-]*$")]
 
 
 class WikipediaDump(BaseModel):
@@ -21,8 +31,8 @@ class WikipediaDump(BaseModel):
 
     Attributes:
         id: Its name, usually the date: ``20220720``. A page that stands in several dumps is taken from the newest,
-            which is the one with the greatest id, whatever the order they are listed in; of several states of a page
-            in one dump the newest stays.
+            which is the one whose id is the last in alphabetical order, whatever the order they are listed in; of
+            several states of a page in one dump the newest stays.
         paths: Globs, folders, files, or lists of paths, relative to ``data``: ``.xml``, plain or as ``.bz2``, ``.gz``
             or ``.7z``. The indexes of multistream dumps may lie beside them and are left out.
         wiki: Which wiki all these files are of, ``dewiki``; ``null`` takes each file's name, and where that does not
@@ -37,7 +47,7 @@ class WikipediaDump(BaseModel):
 
     @model_validator(mode="after")
     def _wiki_is_a_wikipedia(self) -> "WikipediaDump":
-        if self.wiki is not None and not re.fullmatch(r"[a-z][a-z0-9_]*wiki", self.wiki):
+        if self.wiki is not None and not site_code(self.wiki):
             raise ValueError(f"wiki must name a Wikipedia's database, such as dewiki, not {self.wiki!r}")
         return self
 
@@ -50,8 +60,9 @@ class WikipediaSettings(BaseModel):
         languages: Codes of the languages that are read, as in the wikis' addresses (``en`` is not ``simple``); ``null``
             for all. A dump of another one is not read and leaves one dropped record behind. The paper's twenty by
             default.
-        split_bytes: Longer files, in compressed bytes, are read in ranges of this size side by side, where their format
-            allows it: bzip2 and plain XML. ``null`` reads each file in one go.
+        split_bytes: Longer files, in compressed bytes, are read in ranges of this size side by side, where they can be
+            entered in the middle: plain XML, and bzip2 of many streams (multistream dumps, parallel compressors).
+            ``null`` reads each file in one go, as one is whose wiki neither ``wiki`` nor its name tells.
         min_chars: An article with fewer characters of text is left out; one without any always is.
         keep_disambiguations: Whether pages that list the meanings of a word are articles.
         title_first: Whether a document begins with the article's title and a blank line. The paper is silent; the

@@ -8,13 +8,13 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from filters.books import BookReason
 from filters.verdict import Drop
 from pipeline.document import MalformedRecord
 from pipeline.reading import Item
-from pipeline.sources.book_context import BookContext, read_capped
+from pipeline.sources.book_context import BookContext, Watched, read_capped
 from pipeline.sources.book_units import TEXT, book_stem, format_of
 
 #: No text deflates further; a run of one byte does so a thousandfold.
@@ -26,6 +26,7 @@ _ARCHIVES = (".zip", ".gz", ".zst", ".7z", ".tar", ".tgz", ".bz2", ".xz", ".rar"
 _FAULTS = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
     *(RuntimeError, ValueError, OverflowError, LookupError),
+    OSError,  # of bzip2, and of a place that cannot be
 )
 
 
@@ -34,18 +35,23 @@ def read_archive(stream: BinaryIO, context: BookContext) -> Iterator[tuple[Item,
 
     Ids are ``<collection>/<archive>#<member without suffix>``. Members of other kinds (pages of HTML, pictures) are no
     books and are passed over.
+
+    Raises:
+        OSError: The archive cannot be read for no fault of its own.
     """
     size = context.file.size
+    watched = Watched(stream)
     try:
-        archive = zipfile.ZipFile(stream)
-    except (*_FAULTS, OSError) as error:
+        archive = zipfile.ZipFile(cast("BinaryIO", watched))
+    except _FAULTS as error:
+        watched.check()
         yield MalformedRecord("books/bad_zip", _said(error), offset=0, is_record=False), size
         return
     with archive:
         done, read = 0, 0
         for member, fault in _members(archive):
             done = min(size, done + member.compress_size)
-            item = _malformed(member, *fault) if fault else _read_member(archive, member, context)
+            item = _malformed(member, *fault) if fault else _read_member(archive, member, context, watched)
             read += 1
             yield item, done
         if not read:
@@ -55,20 +61,22 @@ def read_archive(stream: BinaryIO, context: BookContext) -> Iterator[tuple[Item,
 def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, tuple[str, str] | None]]:
     """Give the members that are texts or faults, the latter with cause and detail."""
     overlapping = _overlapping(archive.infolist())
-    names: set[str] = set()
+    stems: set[str] = set()
     for index, member in enumerate(archive.infolist()):
         name = member.filename
+        stem = book_stem(name)
         is_archive = name.lower().endswith(_ARCHIVES)
         if member.is_dir() or not (is_archive or format_of(name) == TEXT):
             continue
         fault = _fault(member)
         if is_archive:
             fault = "books/nested_archive", "an archive in an archive"
-        elif name in names:
-            fault = "books/duplicate_member", "a second member of this name"
-        elif index in overlapping:
+        elif fault is None and stem in stems:
+            fault = "books/duplicate_member", "a second member of this name, suffixes left out"
+        elif fault is None and index in overlapping:
             fault = "books/overlapping_member", "its bytes belong to another member as well"
-        names.add(name)
+        if fault is None:
+            stems.add(stem)
         yield member, fault
 
 
@@ -93,7 +101,7 @@ def _overlapping(members: list[zipfile.ZipInfo]) -> set[int]:
     return found
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, context: BookContext) -> Item:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, context: BookContext, watched: Watched) -> Item:
     identifier = context.identifier(f"{context.file.below}#{book_stem(member.filename)}")
     if member.file_size > context.max_book_bytes:
         return context.too_long(identifier, member.file_size, whole=True)
@@ -103,6 +111,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, context: Boo
         with archive.open(member) as text:
             data, size = read_capped(text.read, allowed)
     except _FAULTS as error:
+        watched.check()
         return _malformed(member, "books/bad_member", _said(error))
     if data is not None:
         return context.book(identifier, data)

@@ -14,7 +14,6 @@ from pipeline.books_settings import BookCollection
 from pipeline.document import Document, Dropped, MalformedRecord, Shard
 from pipeline.reading import Item
 from pipeline.sources.book_listing import ListedBook
-from pipeline.sources.book_units import book_stem
 
 SOURCE = "books"
 
@@ -68,40 +67,68 @@ class BookContext:
             return self.drop(identifier, decoded)
         return self.document(identifier, decoded.text, decoded.encoding)
 
-    def document(self, identifier: str, text: str, encoding: str) -> Document:
-        """Make a document of a text, with what is known of it beside."""
+    def document(self, identifier: str, text: str, encoding: str, *, is_named: bool = True) -> Document:
+        """Make a document of a text, with what is known of it beside.
+
+        Args:
+            identifier: Its id.
+            text: The text.
+            encoding: What it was in.
+            is_named: Whether the id ends in a name of its own, by which it is looked up in the list; else in a place.
+        """
         document = Document(identifier, SOURCE, text)
         document.metadata.update(dump=self.collection.id, encoding=encoding, original_chars=len(text))
-        listed = self.listed.get(book_stem(self.file.below).rpartition("/")[2])
+        listed = self.listed.get(identifier.rpartition("/")[2].rpartition("#")[2]) if is_named else None
         if listed is not None:
             document.url, document.created = listed.url, listed.published
             document.metadata["title"] = listed.title
         return document
 
 
-class _Source:
-    """A file as Arrow reads it: not to be closed, and where reading fails, not for a fault of its content."""
+class Watched:
+    """A file as libraries read it: not to be closed, and a failure to read it not taken for a fault of its content.
+
+    Args:
+        stream: The file.
+    """
 
     closed = False
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self.failure: Exception | None = None
+        self._failure: Exception | None = None
 
     def read(self, size: int = -1) -> bytes:
         """Read on."""
         try:
             return self._stream.read(size)
         except Exception as error:
-            self.failure = error
+            self._failure = error
             raise
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place; one that cannot be is a fault of the content that names it."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Give the place."""
+        return self._stream.tell()
 
     def readable(self) -> bool:
         """Say yes."""
         return True
 
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
     def close(self) -> None:
         """Leave the file open."""
+
+    def check(self) -> None:
+        """Raise the error with which reading failed, if it has: what a library makes of that says nothing."""
+        if self._failure is not None:
+            raise self._failure
 
 
 class Decompressed:
@@ -114,7 +141,7 @@ class Decompressed:
 
     def __init__(self, stream: BinaryIO, codec: str) -> None:
         self._stream, self._codec = stream, codec
-        self._source = _Source(stream)
+        self._source = Watched(stream)
         self._inner = pa.CompressedInputStream(pa.PythonFile(cast("BinaryIO", self._source), mode="r"), codec)
 
     def read(self, size: int) -> bytes:
@@ -126,8 +153,7 @@ class Decompressed:
         try:
             return bytes(self._inner.read(size))
         except (OSError, pa.ArrowException) as error:
-            if self._source.failure is not None:
-                raise self._source.failure from error
+            self._source.check()
             raise MalformedRecord(f"books/bad_{self._codec}", str(error), offset=0) from error
 
     def tell(self) -> int:

@@ -93,7 +93,8 @@ def write_duplicates(folder: str, paths: Sequence[str], max_overlap: float, numb
     table = read_table(join(folder, BOOKS_PATH))
     rows = table.to_pylist()
     overlaps = [pair for path in paths for pair in _read_overlaps(join(folder, path))]
-    removals = choose_survivors([Book(row["id"], row["chars"]) for row in rows], overlaps, max_overlap)
+    books = [Book(row["id"], row["shingles"], row["chars"]) for row in rows]
+    removals = choose_survivors(books, overlaps, max_overlap)
     gone = [rows[removal.book] for removal in removals]
     columns = {
         **{name: [row[name] for row in gone] for name in ("shard", "index", "place", "id")},

@@ -1,7 +1,8 @@
 """Books out of files: texts, compressed or not, zip archives of them, Parquet and JSON lines.
 
 A text file is one book, and so is each text in an archive, each row of Parquet and each line of JSON. What a file is
-follows from its first bytes; its name tells only texts from JSON lines. Nothing is written to disk, and no more than a
+follows from its first bytes; its name tells texts from JSON lines, and archives and Parquet from what took their place,
+such as a page that says they were not found. Nothing is written to disk, and no more than a
 book of the longest size allowed is held: a longer one is let go when that is known.
 """
 
@@ -18,7 +19,7 @@ from pipeline.sources.book_archive import read_archive
 from pipeline.sources.book_context import SOURCE, BookContext, open_decompressed, read_capped
 from pipeline.sources.book_listing import read_listing
 from pipeline.sources.book_rows import read_lines, read_parquet
-from pipeline.sources.book_units import ROWS, BookUnit, book_stem, format_of
+from pipeline.sources.book_units import PARQUET, ROWS, ZIP, BookUnit, book_stem, format_of
 
 __all__ = ["SOURCE", "read_books", "read_unit"]
 
@@ -64,11 +65,12 @@ def read_books(stream: BinaryIO, context: BookContext) -> Iterator[tuple[Item, i
     """
     head = stream.read(_MAGIC_BYTES)
     stream.seek(0)
-    if head.startswith(_ZIP_MAGIC):
+    named = format_of(context.file.below)
+    if named == ZIP or head.startswith(_ZIP_MAGIC):
         yield from read_archive(stream, context)
-    elif head == _PARQUET_MAGIC:
+    elif named == PARQUET or head == _PARQUET_MAGIC:
         yield from read_parquet(stream, context)
-    elif format_of(context.file.below) == ROWS:
+    elif named == ROWS:
         yield from read_lines(open_decompressed(stream, head), context)
     else:
         yield _read_text(stream, head, context), context.file.size

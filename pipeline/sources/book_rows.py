@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,13 +13,14 @@ from filters.encoding import check_text, clean_line_ends
 from filters.verdict import Drop
 from pipeline.document import Document, MalformedRecord, utf8_size
 from pipeline.reading import Item
-from pipeline.sources.book_context import PIECE_BYTES, BookContext, Decompressed, Readable
+from pipeline.sources.book_context import PIECE_BYTES, BookContext, Decompressed, Readable, Watched
 
 #: A line may be that many times as long as the longest text: JSON writes a letter of two bytes as six.
 _ESCAPED = 3
 _OTHER_FIELDS_BYTES = 1 << 20
 #: A line that goes on for that many times the longest one allowed has no end: the rest of the file is not read.
 _ENDLESS = 16
+_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,14 @@ def read_lines(stream: Readable, context: BookContext) -> Iterator[tuple[Item, i
     try:
         for number, line in enumerate(_lines(stream, longest)):
             name = f"{context.file.below}#{number}"
-            if line.content is None:
+            content = line.content
+            if content is None:
                 yield context.too_long(context.identifier(name), line.size, whole=True), stream.tell()
-            elif line.content.strip():
+            elif (content if number else content.removeprefix(_BOM)).strip():
                 offset, inner = (line.offset, 0) if plain else (0, line.offset)
                 try:
-                    yield _from_row(_parse(line.content), name, context), stream.tell()
+                    row = _parse(content if number else content.removeprefix(_BOM))
+                    yield _from_row({**_absent(context), **row}, name, context), stream.tell()
                 except _BadRow as bad:
                     detail = f"line {number}: {bad.detail}"
                     yield MalformedRecord(bad.cause, detail, offset=offset, inner_offset=inner), stream.tell()
@@ -90,11 +93,25 @@ def _parse(line: bytes) -> dict[str, Any]:
     return row
 
 
+def _absent(context: BookContext) -> dict[str, Any]:
+    """Give what a row of JSON has in the fields that it may leave out: only text and id must be there."""
+    collection = context.collection
+    needed = {collection.text_column, collection.id_column}
+    return {name: None for name in (collection.title_column, collection.author_column) if name and name not in needed}
+
+
 def read_parquet(stream: BinaryIO, context: BookContext) -> Iterator[tuple[Item, int]]:
-    """Read a Parquet file, a row at a time; ids as in :func:`read_lines`."""
+    """Read a Parquet file, a row at a time; ids as in :func:`read_lines`.
+
+    Raises:
+        OSError: The file cannot be read for no fault of its own.
+    """
     columns, size = _columns(context), context.file.size
+    watched = Watched(stream)
     try:
-        file = pq.ParquetFile(stream, buffer_size=PIECE_BYTES, pre_buffer=False)
+        file = pq.ParquetFile(
+            pa.PythonFile(cast("BinaryIO", watched), mode="r"), buffer_size=PIECE_BYTES, pre_buffer=False
+        )
         missing = [column for column in columns if column not in file.schema_arrow.names]
         if missing:
             yield _refused("books/missing_column", f"no {missing[0]}"), size
@@ -103,6 +120,7 @@ def read_parquet(stream: BinaryIO, context: BookContext) -> Iterator[tuple[Item,
         for number, batch in enumerate(file.iter_batches(batch_size=1, columns=columns, use_threads=False)):
             yield _from_record(batch, number, context), size * (number + 1) // rows
     except (pa.ArrowException, OSError) as error:
+        watched.check()
         yield _refused("books/bad_parquet", " ".join(str(error).split())), size
 
 
@@ -127,35 +145,42 @@ def _columns(context: BookContext) -> list[str]:
 
 def _from_row(row: dict[str, Any], name: str, context: BookContext) -> Item:
     collection = context.collection
-    fields = {column: _field(row, column) for column in _columns(context)}
+    named = (collection.id_column, collection.title_column, collection.author_column)
+    fields = {column: _field(row, column) for column in named if column is not None}
     own = fields[collection.id_column] if collection.id_column else None
     identifier = context.identifier(own or name)
-    text = fields[collection.text_column]
+    text = _text(row, collection.text_column)
     if text is None:
         return context.drop(identifier, Drop(BookReason.NO_TEXT_VALUE))
-    item = _from_text(identifier, text, context)
+    item = _from_text(identifier, text, context, is_named=bool(own))
     if isinstance(item, Document):
-        named = {"title": collection.title_column, "author": collection.author_column}
-        item.metadata.update({field: fields[column] for field, column in named.items() if column and fields[column]})
+        titles = {"title": collection.title_column, "author": collection.author_column}
+        item.metadata.update({field: fields[column] for field, column in titles.items() if column and fields[column]})
     return item
 
 
 def _field(row: dict[str, Any], column: str) -> str | None:
+    """Give an id, a title or an author, of which the first may be a number."""
+    value = row.get(column)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _text(row, column)
+
+
+def _text(row: dict[str, Any], column: str) -> str | None:
     if column not in row:
         raise _BadRow("books/missing_column", f"no {column}")
     value = row[column]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     if not isinstance(value, str | None):
         raise _BadRow("books/wrong_type", f"{column} is {type(value).__name__}, not a string")
     try:
-        (value or "").encode()
+        utf8_size(value or "")
     except UnicodeEncodeError as error:
         raise _BadRow("books/lone_surrogate", f"{column}: {error}") from error
     return value
 
 
-def _from_text(identifier: str, text: str, context: BookContext) -> Item:
+def _from_text(identifier: str, text: str, context: BookContext, *, is_named: bool) -> Item:
     size = utf8_size(text)
     if size > context.max_book_bytes:
         return context.too_long(identifier, size, whole=True)
@@ -164,5 +189,4 @@ def _from_text(identifier: str, text: str, context: BookContext) -> Item:
     refused = check_text(text)
     if refused is not None:
         return context.drop(identifier, refused)
-    text = clean_line_ends(text)
-    return context.document(identifier, text, "utf-8")
+    return context.document(identifier, clean_line_ends(text), "utf-8", is_named=is_named)

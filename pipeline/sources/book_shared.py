@@ -19,6 +19,7 @@ import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.book_clusters import Book, rank_of
 from filters.book_overlap import MISSED_IN_BUCKET
 from filters.book_pairs import KeyPairs, pair_books, share_enough
 from pipeline.batch import Blame, batch_name
@@ -37,18 +38,18 @@ Ranks = NDArray[np.uint32]
 
 
 def rank_books(batches: Sequence[BatchBooks]) -> list[Ranks]:
-    """Rank all books in the order in which they stay: the longest text first, of equally long ones the smallest id.
+    """Rank all books in the order in which they stay (:func:`filters.book_clusters.rank_of`), one number each.
 
     Returns:
         For each batch the ranks of its books, in their order.
     """
     books = [
-        (-chars, identifier, number, place)
+        (rank_of(Book(*book)), number, place)
         for number, batch in enumerate(batches)
-        for place, (identifier, chars) in enumerate(zip(batch.ids, batch.chars.tolist(), strict=True))
+        for place, book in enumerate(zip(batch.ids, batch.shingles.tolist(), batch.chars.tolist(), strict=True))
     ]
     ranks = [np.empty(len(batch.ids), np.uint32) for batch in batches]
-    for rank, (_, _, number, place) in enumerate(sorted(books)):
+    for rank, (_, number, place) in enumerate(sorted(books)):
         ranks[number][place] = rank
     return ranks
 

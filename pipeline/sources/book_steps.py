@@ -1,6 +1,10 @@
 """The steps that make a text the text of a book: what does not belong to it goes, and what is too short is left out."""
 
+from collections.abc import Callable, Sequence
+
 import apache_beam as beam
+import numpy as np
+import xxhash
 
 from filters.books import BookReason, check_book_length
 from filters.gutenberg import find_leftovers, strip_gutenberg
@@ -9,7 +13,9 @@ from filters.verdict import Drop
 from pipeline.batch import Batch, Blame
 from pipeline.books_settings import BookKind, BooksSettings
 from pipeline.document import Document
+from pipeline.fingerprints import Fingerprints, gather_fingerprints
 from pipeline.leftovers import LeftoverNotes
+from pipeline.sources.book_units import is_row
 
 _EBOOK = "https://www.gutenberg.org/ebooks/{}"
 
@@ -70,10 +76,24 @@ def _strip(batch: Batch, book: Document, kind: BookKind) -> Drop | None:
 
 
 def _describe(book: Document, header: Header) -> None:
-    number = header.number or number_of_file(book.id)
+    number = header.number or (0 if is_row(book.id) else number_of_file(book.id))
     book.url = book.url or (_EBOOK.format(number) if number else "")
     book.language = book.language or header.language
     book.created = book.created or header.released
     for name, value in (("title", header.title), ("author", header.author)):
         if value and not book.metadata.get(name):
             book.metadata[name] = value
+
+
+def fingerprint_ids(books: Sequence[Document], each: Callable[[Document], object]) -> Fingerprints:
+    """Fingerprint the ids of books; of one id the first by file and place comes first.
+
+    Args:
+        books: The books.
+        each: Called with each before it is worked on.
+    """
+    ids = []
+    for book in books:
+        each(book)
+        ids.append(xxhash.xxh3_64_intdigest(book.id.encode()))
+    return gather_fingerprints([np.empty(0, np.uint64)] * len(ids), ids=np.array(ids, np.uint64))

@@ -6,6 +6,7 @@ files. So consecutive files are packed, by their sorted names, into units of abo
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ _FORMATS = {
 }
 #: How much larger a text is than its compressed file, roughly: books deflate to two fifths.
 _EXPANSION = 2.5
+_MOST_SUFFIXES = 8  # to be named
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,28 @@ def book_stem(name: str) -> str:
     '1/3/1342-0'
     """
     return os.path.splitext(_COMPRESSED.sub("", name))[0]
+
+
+def is_row(identifier: str) -> bool:
+    """Tell whether an id ends in a row's place in its file, which is no name of the book.
+
+    >>> is_row("books3/part-0.parquet#1342"), is_row("gutenberg/1342.zip#1342"), is_row("gutenberg/1342")
+    (True, False, False)
+    """
+    return format_of(identifier.rpartition("#")[0]) in {ROWS, PARQUET}
+
+
+def count_suffixes(files: Iterable[Shard]) -> str:
+    """Say how many files have which suffixes, the most frequent first.
+
+    >>> count_suffixes([Shard("books", name, "", 0, below=name) for name in ("a.htm", "b/c.HTM", "README")])
+    '2 .htm, 1 without a suffix'
+    """
+    suffixes = Counter(os.path.splitext(_COMPRESSED.sub("", file.below))[1].lower() for file in files)
+    named = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count:,} {suffix or 'without a suffix'}" for suffix, count in named[:_MOST_SUFFIXES]]
+    others = sum(count for _, count in named[_MOST_SUFFIXES:])
+    return ", ".join([*parts, f"{others:,} of other kinds"] if others else parts)
 
 
 def pack_units(files: Iterable[Shard], unit_bytes: int) -> list[BookUnit]:

@@ -49,6 +49,16 @@ def packing_of(beginning: bytes | bytearray) -> Packing:
     return Packing.GZIP if _GZIP.match(beginning) else Packing.PLAIN
 
 
+def begins_a_stream(stream: BinaryIO, max_bytes: int) -> bool:
+    """Tell whether a bzip2 stream begins in the next so many bytes of a file."""
+    rest, left = b"", max_bytes
+    while left > 0 and (data := stream.read(min(READ_BYTES, left))):
+        if _BZ2.search(rest + data):
+            return True
+        rest, left = (rest + data)[1 - MAGIC_BYTES :], left - len(data)
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some bytes of the dump.

@@ -32,15 +32,15 @@ from pipeline.commits import Commit
 from pipeline.document import Shard
 from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, plan_passes
 from pipeline.fingerprints import DropDuplicates, FingerprintBatches, take_lines_out
-from pipeline.inputs import fingerprint_inputs, list_shards
+from pipeline.inputs import list_shards
 from pipeline.reading import ReadBatches
 from pipeline.run import Recipe, Run
 from pipeline.settings import SettingsError
 from pipeline.sources import c4_steps as steps
 from pipeline.sources.c4_models import bad_words, identification, language_model
 from pipeline.sources.commoncrawl import check_read_again
-from pipeline.sources.outputs import common_settings, owned, read_committed, stage_outputs
-from pipeline.stage import Stage, StageResult, Steps, UnitWork, digest_json
+from pipeline.sources.outputs import common_settings, digest_inputs, owned, read_committed, stage_outputs
+from pipeline.stage import Stage, StageResult, Steps, UnitWork
 from pipeline.steps import DropDocuments, ScoreDocuments
 from pipeline.writing import WriteBatches
 
@@ -107,9 +107,7 @@ def recipe(run: Run, settings: C4Settings, shards: Sequence[Shard]) -> Recipe:
         settings: The source's settings.
         shards: The files, from :func:`list_inputs`.
     """
-    files = fingerprint_inputs(shards, run.manifest.known_inputs(SOURCE))
-    run.manifest.record_inputs(SOURCE, files)
-    inputs = digest_json([[file.name, file.checksum] for file in files])
+    inputs = digest_inputs(run, SOURCE, shards)
     if settings.paths is not None:
         yield _published(run, settings, shards, inputs)
         return

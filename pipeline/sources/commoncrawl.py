@@ -32,7 +32,7 @@ from pipeline.crawl_settings import CommonCrawlSettings
 from pipeline.document import Shard
 from pipeline.files import join, local_copy, write_bytes, write_json
 from pipeline.fingerprints import DropDuplicates
-from pipeline.inputs import fingerprint_inputs, list_shards
+from pipeline.inputs import list_shards
 from pipeline.language_model import read_language_model
 from pipeline.reading import ReadBatches
 from pipeline.run import Recipe, Run, RunFailed
@@ -46,8 +46,8 @@ from pipeline.sources.crawl_dedup import (
     read_shard_again,
 )
 from pipeline.sources.crawl_documents import DOCUMENTS, Judge, Scored, check_page, documents_stage
-from pipeline.sources.outputs import common_settings, count_languages, owned, stage_outputs
-from pipeline.stage import Stage, StageResult, Steps, UnitWork, digest_json
+from pipeline.sources.outputs import common_settings, count_languages, digest_inputs, owned, stage_outputs
+from pipeline.stage import Stage, StageResult, Steps, UnitWork
 from pipeline.steps import ScoreAll, ScoreDocuments
 from pipeline.writing import WriteBatches
 
@@ -113,9 +113,7 @@ def recipe(
         others: The last stages of other sources, whose documents may train the n-gram models.
     """
     shards = given.shards
-    files = fingerprint_inputs(shards, run.manifest.known_inputs(SOURCE))
-    run.manifest.record_inputs(SOURCE, files)
-    inputs = {"dumps": digest_json([[file.name, file.checksum] for file in files])}
+    inputs = {"dumps": digest_inputs(run, SOURCE, shards)}
     model = read_language_model(settings.language_model, SOURCE)
 
     fingerprinted = yield fingerprints_stage(run, settings, shards, inputs)

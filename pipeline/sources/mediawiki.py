@@ -10,7 +10,7 @@ no page (damage between pages, garbage, a missing end of the dump, a file that i
 ``is_record``; one fault is one error. A dump without pages is no error, an empty file is.
 
 The wiki's name is taken from the file's name (``dewiki-20220720-pages-articles.xml.bz2``), and only where that has
-none from ``<dbname>`` in the head: excerpts are often made with the head of another wiki.
+none from ``<dbname>`` or the address in the head: excerpts are often made with the head of another wiki.
 
 A file may be read in ranges (:mod:`pipeline.sources.wiki_ranges`): a range has the pages that begin in it, each with
 what lies between it and the next page, so that all ranges together give what the whole file gives.
@@ -200,19 +200,19 @@ class PageCutter(Iterator[WikiPage | MalformedRecord]):
         if end:
             self._is_open = False
             gap = gap[: end.start()] + gap[end.end() :]
-        root = _ROOT.search(gap)
-        if root is None:
+        roots = list(_ROOT.finditer(gap))
+        if not roots:
             return len(gap.strip(b"\xef\xbb\xbf \t\r\n\0" if self._is_new else b" \t\r\n"))
         if _DOCUMENT_TYPE.search(gap):
             raise _Refused(self._error("mediawiki/document_type", "a document type: no dump has one", where))
         encoding = _ENCODING.search(gap)
         if encoding and encoding[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
             raise _Refused(self._error("mediawiki/encoding", f"the encoding is {encoding[1]!r}, not UTF-8", where))
-        self._site = parse_head(gap[root.start() :], self._wiki, self._namespaces)
-        self._is_open = _ROOT_END.search(gap, root.end()) is None
+        self._site = parse_head(gap[roots[-1].start() :], self._wiki, self._namespaces)  # those before had no page
+        self._is_open = _ROOT_END.search(gap, roots[-1].end()) is None
         self._is_new = False
         before = _BEFORE_ROOT.match(gap)
-        return max(0, root.start() - (before.end() if before else 0))
+        return max(0, roots[0].start() - (before.end() if before else 0))
 
     def _read_page(self) -> WikiPage | MalformedRecord:
         """Read the page at the start of the buffer."""

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from pipeline.batch import Batch
+from pipeline.document import Shard
+from pipeline.inputs import fingerprint_inputs
 from pipeline.parquet import read_documents
 from pipeline.run import Run
-from pipeline.stage import BatchFile, StageResult
+from pipeline.stage import BatchFile, StageResult, digest_json
 from pipeline.writing import Outputs
 
 _PAGES, _BYTES = "pages_", "bytes_"
@@ -19,6 +21,13 @@ def common_settings(run: Run) -> dict[str, float]:
         "dropped_text_fraction": settings.dropped_text_fraction,
         "seed": settings.seed,
     }
+
+
+def digest_inputs(run: Run, name: str, shards: Sequence[Shard]) -> str:
+    """Look at the content of raw files, keep it in the manifest under a name, and digest it."""
+    files = fingerprint_inputs(shards, run.manifest.known_inputs(name))
+    run.manifest.record_inputs(name, files)
+    return digest_json([[file.name, file.checksum] for file in files])
 
 
 def stage_outputs(run: Run, source: str, stage: str, documents: str | None = None) -> Outputs:

@@ -26,13 +26,12 @@ from pipeline.commits import Commit, write_commit
 from pipeline.crawl_settings import RUN, CommonCrawlSettings, PerplexitySettings
 from pipeline.document import Document, Shard
 from pipeline.files import WrittenFile, exists, is_local, join, local_copy, match, read_bytes, write_output
-from pipeline.inputs import fingerprint_inputs
 from pipeline.parquet import read_documents
 from pipeline.reading import ReadBatches
 from pipeline.run import Run
 from pipeline.scores import KeepScores
 from pipeline.settings import SettingsError
-from pipeline.sources.outputs import read_committed, stage_outputs, text_bytes
+from pipeline.sources.outputs import digest_inputs, read_committed, stage_outputs, text_bytes
 from pipeline.sources.perplexity_cutoffs import (
     CUTOFFS,
     cutoffs_stage,
@@ -40,7 +39,7 @@ from pipeline.sources.perplexity_cutoffs import (
     given_cutoffs,
     read_cutoffs,
 )
-from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork, digest_json, digest_outputs
+from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork, digest_outputs
 from pipeline.steps import ScoreAll, ScoreDocuments
 from pipeline.writing import WriteBatches
 from tokenizer.sampling import is_sampled
@@ -294,9 +293,7 @@ def _digest_of(run: Run, models: Mapping[str, tuple[str, str]]) -> str:
     """Digest given models, which are read again only where size or time has changed."""
     found = [file for language in sorted(models) for path in models[language] for file in match(path)]
     shards = [Shard(SOURCE, os.path.basename(file.path), file.path, file.size_in_bytes) for file in found]
-    files = fingerprint_inputs(shards, run.manifest.known_inputs(_GIVEN))
-    run.manifest.record_inputs(_GIVEN, files)
-    return digest_json([[file.name, file.checksum] for file in files])
+    return digest_inputs(run, _GIVEN, shards)
 
 
 def _perplexity(

@@ -26,19 +26,18 @@ from pipeline.batch import Batch, Blame
 from pipeline.commits import Commit, write_commit
 from pipeline.crawl_settings import RUN, CommonCrawlSettings, ReferenceClassifierSettings
 from pipeline.document import Document, Dropped, MalformedRecord, Shard
-from pipeline.files import WrittenFile, join, local_copy, open_read, read_bytes, write_output
-from pipeline.inputs import fingerprint_inputs, list_shards
+from pipeline.files import WrittenFile, join, local_copy, read_bytes, write_output
 from pipeline.parquet import read_documents
 from pipeline.reading import Item, ReadBatches, batched
 from pipeline.run import Run
 from pipeline.scores import KeepScores, read_with_scores
 from pipeline.settings import SettingsError
 from pipeline.sources import wikipedia
-from pipeline.sources.mediawiki import read_wiki
-from pipeline.sources.outputs import owned, pages_of, read_committed, stage_outputs
+from pipeline.sources.outputs import digest_inputs, owned, pages_of, read_committed, stage_outputs
 from pipeline.sources.wiki_citations import are_cited, citations_folder, citations_of, fingerprint_distinct, to_npy
+from pipeline.sources.wiki_ranges import read_dump
 from pipeline.sources.wiki_xml import WikiPage
-from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork, digest_json, digest_outputs
+from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, Steps, UnitWork, digest_outputs
 from pipeline.steps import ScoreAll, ScoreDocuments, Scores
 from pipeline.writing import WriteBatches
 from tokenizer.sampling import is_sampled
@@ -50,6 +49,8 @@ SAMPLE = f"{SOURCE}.reference_sample"
 MODEL = f"{SOURCE}.reference_model"
 REFERENCE = f"{SOURCE}.reference"
 KEY = f"sources.{SOURCE}.reference"
+#: Under which the manifest keeps dumps that are read for what they cite alone.
+_CITING = "wikipedia citations"
 MODEL_PATH = "models/reference/reference.bin"
 _CITED_PATH = f"work/{CITED}/urls.npy"
 #: Negatives drawn for each one asked for, since some fall to the floor of the length or are cited.
@@ -94,7 +95,7 @@ def list_dumps(settings: ReferenceClassifierSettings, data: str) -> list[Shard]:
             raise SettingsError(f"{KEY}.model: {' '.join(str(error).split())}") from error
     if settings.wikipedia == RUN:
         return []
-    return list_shards(SOURCE, "wikipedia", settings.wikipedia, data=data, key=f"{KEY}.wikipedia")
+    return wikipedia.list_dump(wikipedia.SOURCE, settings.wikipedia, data, f"{KEY}.wikipedia")
 
 
 def recipe(
@@ -138,8 +139,7 @@ def recipe(
 
 def _citations(run: Run, dumps: Sequence[Shard]) -> Steps[list[WrittenFile]]:
     """Read all citations of the dumps."""
-    shards = fingerprint_inputs(dumps, run.manifest.known_inputs("wikipedia"))
-    run.manifest.record_inputs("wikipedia", shards)
+    inputs = {"wikipedia": digest_inputs(run, _CITING, dumps)}
     read = functools.partial(read_citations, batch_bytes=run.settings.batch_bytes)
 
     def build(units: beam.PCollection) -> beam.PCollection:
@@ -150,7 +150,6 @@ def _citations(run: Run, dumps: Sequence[Shard]) -> Steps[list[WrittenFile]]:
             | "Write" >> WriteBatches(stage_outputs(run, SOURCE, CITATIONS))
         )
 
-    inputs = {"wikipedia": digest_json([[file.name, file.checksum] for file in shards])}
     work = UnitWork(dumps, build)
     asked = {"batch_bytes": run.settings.batch_bytes}
     found = yield Stage(CITATIONS, asked, inputs, work, owned(SOURCE, CITATIONS), counts="pages")
@@ -166,9 +165,8 @@ def _cited(run: Run, found: Sequence[WrittenFile]) -> Stage:
 
 def read_citations(shard: Shard, *, batch_bytes: int) -> Iterator[Batch]:
     """Read a dump into batches of articles; the text of each is the URLs it cites, one a line."""
-    with open_read(shard.path) as stream:
-        items = ((_citations_of(item), position) for item, position in read_wiki(stream, name=shard.path))
-        yield from batched(items, shard.name, batch_bytes)
+    items = ((_citations_of(item), position) for item, position in read_dump(shard))
+    yield from batched(items, shard.name, batch_bytes)
 
 
 def _citations_of(page: WikiPage | MalformedRecord) -> Item:

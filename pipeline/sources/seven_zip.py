@@ -142,6 +142,25 @@ class _Stored:
         return data
 
 
+class _BZip2:
+    """The decoder of BZip2: streams in a row, as packers that work in parallel may leave them."""
+
+    def __init__(self) -> None:
+        self._stream = bz2.BZ2Decompressor()
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more can come without input."""
+        return self._stream.needs_input or (self._stream.eof and not self._stream.unused_data)
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """Decompress, and go on with the next stream where one ends."""
+        if self._stream.eof:
+            data = self._stream.unused_data + data
+            self._stream = bz2.BZ2Decompressor()
+        return self._stream.decompress(data, max_length)
+
+
 @dataclass(slots=True)
 class _Block:
     """A compressed block, with one or several files in a row, and how far it has been read."""
@@ -253,7 +272,7 @@ def _decoder(block: _Block) -> _Decoder:
     if methods == [COMPRESSION_METHOD.COPY]:
         return _Stored()
     if methods == [COMPRESSION_METHOD.MISC_BZIP2]:
-        return bz2.BZ2Decompressor()
+        return _BZip2()
     filters = [_lzma_filter(coder) for coder in reversed(block.coders)]  # what was packed last comes last here
     known = [one for one in filters if one is not None]
     if len(known) == len(filters):

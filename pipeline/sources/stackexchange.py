@@ -13,24 +13,31 @@ Which files hold posts is told in :mod:`pipeline.sources.stackexchange_files`.
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 
 from pipeline.batch import Batch
 from pipeline.document import Shard
 from pipeline.files import join
-from pipeline.inputs import below, fingerprint_inputs, list_shards
+from pipeline.inputs import below, list_shards
 from pipeline.rank_sites import read_ranking
 from pipeline.reading import ReadBatches, batched
 from pipeline.run import Recipe, Run
 from pipeline.settings import SettingsError
-from pipeline.sources.outputs import common_settings, owned, stage_outputs
-from pipeline.sources.stackexchange_files import posts_bytes, read_items, site_of, site_of_path, split_shards
+from pipeline.sources.outputs import common_settings, digest_inputs, owned, stage_outputs
+from pipeline.sources.stackexchange_files import (
+    check_part,
+    posts_bytes,
+    read_items,
+    site_of,
+    site_of_path,
+    split_shards,
+)
 from pipeline.sources.stackexchange_join import JoinRules, Partition, PartitionPosts, PostsFile, read_partition
 from pipeline.sources.stackexchange_posts import SOURCE
 from pipeline.stackexchange_settings import SITE, StackExchangeDump, StackExchangeSettings
-from pipeline.stage import Stage, StageResult, UnitWork, digest_json
+from pipeline.stage import Stage, StageResult, UnitWork
 from pipeline.writing import WriteBatches
 
 POSTS = f"{SOURCE}.posts"
@@ -46,27 +53,26 @@ def list_inputs(settings: StackExchangeSettings, data: str) -> list[Shard]:
     """List the files with the posts of the sites asked for, one a dump and site.
 
     Raises:
-        SettingsError: An entry matches no such file, a file does not tell its site, a dump has two files of one site,
-            or a site asked for is in no dump.
+        SettingsError: An entry matches no such file, a site asked for is in no dump; or, of the sites asked for: a
+            file does not tell its site, is a part of an archive, or a dump has two files of one site.
     """
     key = f"sources.{SOURCE}"
+    wanted = _wanted_sites(settings, data)
     shards: dict[str, Shard] = {}
     for position, dump in enumerate(settings.dumps):
-        for shard in _list_dump(dump, data, f"{key}.dumps.{position}"):
+        for shard in _list_dump(dump, data, f"{key}.dumps.{position}", wanted):
             other = shards.setdefault(shard.name, shard)
             if other.path != shard.path:
                 raise SettingsError(f"{key}.dumps.{position}: {other.path} and {shard.path} are both {shard.name}")
-    wanted = _wanted_sites(settings, data)
-    if wanted is None:
-        return [shards[name] for name in sorted(shards)]
-    missing = sorted(wanted - {site_of(shard) for shard in shards.values()})
+    missing = sorted((wanted or set()) - {site_of(shard) for shard in shards.values()})
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise SettingsError(f"{key}.sites: no file of {missing[0]} in the dumps{more}")
-    return [shards[name] for name in sorted(shards) if site_of(shards[name]) in wanted]
+    return [shards[name] for name in sorted(shards)]
 
 
-def _list_dump(dump: StackExchangeDump, data: str, key: str) -> Iterator[Shard]:
+def _list_dump(dump: StackExchangeDump, data: str, key: str, wanted: Collection[str] | None) -> Iterator[Shard]:
+    """List the files of a dump with posts; where sites are asked for, files of others may have any name."""
     found = False
     for file in _list_files(dump, data, f"{key}.paths"):
         site = site_of_path(file.path)
@@ -74,6 +80,9 @@ def _list_dump(dump: StackExchangeDump, data: str, key: str) -> Iterator[Shard]:
             continue
         found = True
         site = dump.site or site
+        if wanted is not None and site not in wanted:
+            continue
+        check_part(file.path, f"{key}.paths")
         if not re.fullmatch(SITE, site):
             raise SettingsError(f"{key}.site: needed, since {file.path} does not tell its site: {site} is none")
         yield dataclasses.replace(file, name=f"{dump.id}~{site}")
@@ -106,9 +115,7 @@ def recipe(run: Run, settings: StackExchangeSettings, shards: Sequence[Shard]) -
         settings: The source's settings.
         shards: The files, from :func:`list_inputs`.
     """
-    files = fingerprint_inputs(shards, run.manifest.known_inputs(SOURCE))
-    run.manifest.record_inputs(SOURCE, files)
-    inputs = digest_json([[file.name, file.checksum] for file in files])
+    inputs = digest_inputs(run, SOURCE, shards)
     counts = _count_partitions(shards, settings.partition_bytes)
     posts = yield _posts(run, settings, shards, counts, inputs)
     yield _documents(run, settings, counts, posts)

@@ -1,20 +1,24 @@
 """The files of a StackExchange dump: which hold posts, of which site, how many bytes of them, and in which ranges.
 
 A file holds one site: ``<site>.7z``, ``<site>-Posts.7z`` (the largest sites have an archive for each table) or
-``<site>/Posts.xml``. The tables beside it (comments, users, votes, history) are not read.
+``<site>/Posts.xml``. The tables beside it (comments, users, votes, history) are not read. Case does not count.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator
 
 from pipeline.document import MalformedRecord, Shard
 from pipeline.files import open_read
+from pipeline.settings import SettingsError
 from pipeline.sources.seven_zip import list_members, open_members
 from pipeline.sources.stackexchange_posts import Item, read_posts
 
-_TABLES = ("Badges", "Comments", "PostHistory", "PostLinks", "Tags", "Users", "Votes")
+_OTHER_TABLES = ("-badges", "-comments", "-posthistory", "-postlinks", "-tags", "-users", "-votes")
+_POSTS_TABLE = "-posts"
 _POSTS_FILE = "posts.xml"
 _ARCHIVE = ".7z"
+_PART = re.compile(r"\.7z\.[0-9]{3}\Z", re.IGNORECASE)
 
 
 def site_of_path(path: str) -> str | None:
@@ -27,15 +31,32 @@ def site_of_path(path: str) -> str | None:
     >>> site_of_path("dump/stackoverflow.com-Votes.7z") is None
     True
     """
-    folder, _, name = path.replace("\\", "/").rpartition("/")
-    if name.lower() == _POSTS_FILE:
-        return folder.rpartition("/")[2].removesuffix("-Posts").lower()
-    if not name.lower().endswith(_ARCHIVE):
-        return None
-    stem = name[: -len(_ARCHIVE)]
-    if stem.endswith(tuple(f"-{table}" for table in _TABLES)):
-        return None
-    return stem.removesuffix("-Posts").lower()
+    folder, _, name = path.replace("\\", "/").lower().rpartition("/")
+    if name == _POSTS_FILE:
+        return folder.rpartition("/")[2].removesuffix(_POSTS_TABLE)
+    name = _PART.sub(_ARCHIVE, name)
+    stem = name.removesuffix(_ARCHIVE)
+    return None if stem == name or stem.endswith(_OTHER_TABLES) else stem.removesuffix(_POSTS_TABLE)
+
+
+def is_part(path: str) -> bool:
+    """Tell a part of an archive that was cut into files of some size, which is not read.
+
+    >>> is_part("stackoverflow.com.7z.001"), is_part("stackoverflow.com.7z")
+    (True, False)
+    """
+    return _PART.search(path) is not None
+
+
+def check_part(path: str, key: str) -> None:
+    """Refuse a part of an archive.
+
+    Raises:
+        SettingsError: It is one.
+    """
+    if is_part(path):
+        whole = path.rpartition(".")[0]
+        raise SettingsError(f"{key}: {path} is a part of an archive; join them: cat {whole}.* > {whole}")
 
 
 def site_of(shard: Shard) -> str:
@@ -54,7 +75,7 @@ def posts_bytes(shard: Shard) -> int:
 
 
 def _is_posts(name: str) -> bool:
-    return name.rpartition("/")[2].lower() == _POSTS_FILE
+    return name.replace("\\", "/").rpartition("/")[2].lower() == _POSTS_FILE
 
 
 def split_shards(shards: Iterable[Shard], split_bytes: int) -> list[Shard]:
@@ -84,15 +105,25 @@ def read_items(shard: Shard, max_row_bytes: int) -> Iterator[tuple[Item, int]]:
                 stream, site=site, dump=shard.dump, start=shard.start, end=shard.end, max_row_bytes=max_row_bytes
             )
         return
-    found = False
     try:
+        _check_members(shard.path)
         for member, stream in open_members(shard.path, _is_posts):
-            found = True
             rows = read_posts(stream, site=site, dump=shard.dump, is_packed=True, max_row_bytes=max_row_bytes)
             yield from ((item, shard.size * position // max(member.size, 1)) for item, position in rows)
     except MalformedRecord as fault:
         yield fault, shard.size
-        return
-    if not found:
+
+
+def _check_members(path: str) -> None:
+    """Look whether an archive holds the posts of one site: of two they would have the same numbers.
+
+    Raises:
+        MalformedRecord: It holds none, or more than one ``Posts.xml``.
+    """
+    names = [member.name for member in list_members(path) if _is_posts(member.name)]
+    if not names:
         detail = "no Posts.xml in the archive"
-        yield MalformedRecord("stackexchange/no_posts", detail, offset=0, is_record=False), shard.size
+        raise MalformedRecord("stackexchange/no_posts", detail, offset=0, is_record=False)
+    if len(names) > 1:
+        detail = f"{len(names)} of them: {', '.join(names[:3])}"[:200]
+        raise MalformedRecord("stackexchange/several_posts", detail, offset=0, is_record=False)

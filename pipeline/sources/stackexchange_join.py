@@ -5,14 +5,15 @@ of 24 bytes for each, and reads no other. (Parquet with a row group a partition 
 one is opened in 7.4 ms instead of 0.45, and each is opened in as many files as there are batches.) The partition of a
 post follows from its site and its question's number.
 
-What a partition holds is read in rounds of bounded size, questions in the order of their numbers: first the sizes
-alone, by which rounds are cut and questions found that are too long to be held, then the texts.
+What a partition holds is read in rounds of bounded size, questions in the order of their numbers. What fits into one
+round, as it should, is read once; else the sizes alone go first, by which rounds are cut and questions found that are
+too long to be held.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -194,28 +195,50 @@ def read_partition(
 def _join_all(
     partition: Partition, files: Sequence[PostsFile], join: "_Join"
 ) -> Iterator[tuple[Document | Dropped, int]]:
-    sizes = _question_bytes(partition, files)
+    sizes, held = _scan(partition, files, join.rules)
     done = 0
     for questions in _rounds(sizes, join.rules):
         too_long = sizes[questions[0]] if sizes[questions[0]] > join.rules.max_question_bytes else None
-        posts = _load(partition, files, questions[0], questions[-1], with_text=too_long is None)
+        rows = _drain(held) if held else _read_rows(partition, files, with_text=too_long is None)
+        posts = _load(rows, questions[0], questions[-1])
         for question in questions:
             done += 1
             for item in join.join(posts.pop(question), too_long):
                 yield item, partition.size * done // len(sizes)
 
 
-def _question_bytes(partition: Partition, files: Sequence[PostsFile]) -> dict[int, int]:
-    """Add up the raw HTML of each question's posts, in all dumps; the questions in the order of their numbers."""
+_Rows = tuple[str, pa.RecordBatch]  # the dump, and what a file of it has of a partition
+
+
+def _scan(
+    partition: Partition, files: Sequence[PostsFile], rules: JoinRules
+) -> tuple[dict[int, int], deque[_Rows] | None]:
+    """Add up the raw HTML of each question's posts, in all dumps; the questions in the order of their numbers.
+
+    Beside it the rows themselves, where they are one round, as they mostly are: no file is opened again then.
+    """
     sizes: Counter[int] = Counter()
+    held: deque[_Rows] | None = deque()
+    total = 0
     for file in files:
-        with open_read(file.path) as stream:
-            rows = _read_columns(stream, partition.index, _LIGHT)
+        (rows,) = (rows for _, rows in _read_rows(partition, [file], with_text=held is not None))
         questions, where = np.unique(rows.column("question").to_numpy(), return_inverse=True)
         totals = np.zeros(len(questions), np.int64)
         np.add.at(totals, where, rows.column("bytes").to_numpy())
         sizes.update(dict(zip(questions.tolist(), totals.tolist(), strict=True)))
-    return {question: sizes[question] for question in sorted(sizes)}
+        total += int(totals.sum())
+        if held is not None:
+            held.append((file.dump, rows))
+            held = held if total <= rules.round_bytes else None
+    if max(sizes.values(), default=0) > rules.max_question_bytes:
+        held = None
+    return {question: sizes[question] for question in sorted(sizes)}, held
+
+
+def _drain(held: deque[_Rows]) -> Iterator[_Rows]:
+    """Give rows and let go of them."""
+    while held:
+        yield held.popleft()
 
 
 def _rounds(sizes: Mapping[int, int], rules: JoinRules) -> Iterator[list[int]]:
@@ -251,27 +274,25 @@ class _Post:
     text: str | None = None
 
 
-def _load(
-    partition: Partition, files: Sequence[PostsFile], first: int, last: int, *, with_text: bool
-) -> dict[int, list[_Post]]:
-    """Read the posts of the questions from ``first`` to ``last``, in the order of files and rows."""
-    names = [field.name for field in _SCHEMA] if with_text else list(_LIGHT)
+def _load(every: Iterable[_Rows], first: int, last: int) -> dict[int, list[_Post]]:
+    """Gather the posts of the questions from ``first`` to ``last``, in the order of files and rows."""
     posts: dict[int, list[_Post]] = {}
-    for file in files:
-        with open_read(file.path) as stream:
-            rows = _read_columns(stream, partition.index, names)
-            numbers = rows.column("question").to_numpy()
-            rows = rows.filter(pa.array((numbers >= first) & (numbers <= last))).drop_columns(["bytes"])
-            for row in rows.to_pylist():
-                posts.setdefault(row["question"], []).append(_Post(file.dump, **row))
+    for dump, rows in every:
+        numbers = rows.column("question").to_numpy()
+        asked = rows.filter(pa.array((numbers >= first) & (numbers <= last))).drop_columns(["bytes"])
+        for row in asked.to_pylist():
+            posts.setdefault(row["question"], []).append(_Post(dump, **row))
     return posts
 
 
-def _read_columns(stream: BinaryIO, partition: int, names: Sequence[str]) -> pa.RecordBatch:
-    """Read some columns of one partition."""
+def _read_rows(partition: Partition, files: Iterable[PostsFile], *, with_text: bool) -> Iterator[_Rows]:
+    """Read what the files have of a partition; without texts what little is needed to count."""
+    names = [field.name for field in _SCHEMA] if with_text else list(_LIGHT)
     options = pa.ipc.IpcReadOptions(included_fields=[_SCHEMA.get_field_index(name) for name in names])
-    with pa.ipc.open_file(stream, options=options) as reader:
-        return reader.get_batch(partition)
+    for file in files:
+        with open_read(file.path) as stream, pa.ipc.open_file(stream, options=options) as reader:
+            rows = reader.get_batch(partition.index)
+        yield file.dump, rows
 
 
 class _Join:
@@ -328,8 +349,8 @@ class _Join:
             return Dropped(identity, url, StackExchangeReason.TOO_LONG, too_long, self.rules.max_question_bytes)
         body, answers = post_to_text(question.text or ""), self._answers(posts)
         markers = {"question_marker": self.rules.question_marker, "answer_marker": self.rules.answer_marker}
-        ranked = sort_answers(Answer(number, score, part.text) for number, score, part in answers)
-        text = write_question(question.title, body.text, [answer.text for answer in ranked], **markers)
+        ranked = sort_answers(Answer(*answer) for answer in answers)
+        text = write_question(question.title, body, [answer.text for answer in ranked], **markers)
         if not text:
             self.facts["answers_of_dropped_questions"] += len(answers)
             return Dropped(identity, url, StackExchangeReason.EMPTY, 0, 1)

@@ -11,18 +11,19 @@ each once, whatever their size, for
 - plain XML;
 - damage in any of them: a fault belongs to the page it cuts, or to the page before it.
 
-Each range takes the site's name and namespaces from the head of the file. A second head in one file counts for the
-range it stands in, and an early ``</mediawiki>`` too: files that are joined of several dumps should not be split.
-Archives and gzip files cannot be entered in the middle.
+Each range takes the site's namespaces from the head of the file. A second head in one file counts for the range it
+stands in, and an early ``</mediawiki>`` too. So a file whose wiki only its head can tell is not split: behind another
+head its pages would be ascribed to the wrong wiki. Archives and gzip files cannot be entered in the middle, and what
+is one bzip2 stream has one range only, whatever its size.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, cast
 
 from pipeline.document import MalformedRecord, Shard
 from pipeline.files import open_read
-from pipeline.sources.bz2_streams import DumpBytes, Packing, packing_of
+from pipeline.sources.bz2_streams import DumpBytes, Packing, begins_a_stream, packing_of
 from pipeline.sources.mediawiki import MAX_PAGE_BYTES, PageCutter, PageRange
 from pipeline.sources.seven_zip import list_members, open_members
 from pipeline.sources.wiki_head import DumpHead, wiki_name
@@ -32,37 +33,60 @@ _SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
 _BEGINNING_BYTES = 16
 #: Digits of a range's start in its name, so that names are in the order of the ranges.
 _START_DIGITS = 15
+#: A stream is looked for in so many bytes behind the first range: those that can be shared out are shorter by far.
+_MAX_STREAM_BYTES = 64 << 20
 
 Item = tuple[WikiPage | MalformedRecord, int]
 
 
-def split_shards(shards: Sequence[Shard], split_bytes: int | None) -> list[Shard]:
+def split_shards(
+    shards: Sequence[Shard],
+    split_bytes: int | None,
+    wiki_of: Callable[[Shard], str] = lambda shard: wiki_name(shard.path),
+) -> list[Shard]:
     """Cut files into ranges.
 
     Args:
         shards: Whole files.
         split_bytes: Size of a range; ``None`` leaves the files whole.
+        wiki_of: Gives the wiki of a file where it is known without looking into it, or an empty string.
 
     Returns:
         The files that are no longer or cannot be split as they are, and the ranges of the others, called
         ``<name>@<start>``, all in order.
     """
+    if split_bytes is None:
+        return list(shards)
     parts: list[Shard] = []
     for shard in shards:
-        if split_bytes is None or shard.size <= split_bytes or not _can_be_split(shard.path):
+        if shard.size > split_bytes and wiki_of(shard) and _can_be_split(shard.path, split_bytes):
+            parts += cut_shard(shard, split_bytes)
+        else:
             parts.append(shard)
-            continue
-        for start in range(0, shard.size, split_bytes):
-            end = start + split_bytes if start + split_bytes < shard.size else None
-            name = f"{shard.name}@{start:0{_START_DIGITS}d}"
-            size = (end or shard.size) - start
-            parts.append(dataclasses.replace(shard, name=name, size=size, start=start, end=end))
     return parts
 
 
-def _can_be_split(path: str) -> bool:
-    beginning = _beginning(path)
-    return not beginning.startswith(_SEVEN_ZIP) and packing_of(beginning) is not Packing.GZIP
+def cut_shard(shard: Shard, split_bytes: int) -> list[Shard]:
+    """Cut a file that is neither an archive nor gzip into ranges, whether that is of use or not."""
+    parts = []
+    for start in range(0, shard.size, split_bytes):
+        end = start + split_bytes if start + split_bytes < shard.size else None
+        name = f"{shard.name}@{start:0{_START_DIGITS}d}"
+        size = (end or shard.size) - start
+        parts.append(dataclasses.replace(shard, name=name, size=size, start=start, end=end))
+    return parts
+
+
+def _can_be_split(path: str, first_bytes: int) -> bool:
+    """Tell whether workers can share a file: else one has all of it, and its progress is that of a small part."""
+    with open_read(path) as stream:
+        beginning = stream.read(_BEGINNING_BYTES)
+        if beginning.startswith(_SEVEN_ZIP) or packing_of(beginning) is Packing.GZIP:
+            return False
+        if packing_of(beginning) is Packing.PLAIN:
+            return True
+        stream.seek(first_bytes)
+        return begins_a_stream(stream, _MAX_STREAM_BYTES)
 
 
 def _beginning(path: str) -> bytes:
@@ -122,15 +146,16 @@ def _read_head(stream: BinaryIO, wiki: str, namespaces: Mapping[str, int] | None
 def _read_archive(shard: Shard, wiki: str, namespaces: Mapping[str, int] | None, max_page_bytes: int) -> Iterator[Item]:
     """Read the members of an archive; the bytes of the file are taken to be read in proportion to the members'."""
     try:
-        total = sum(member.size for member in list_members(shard.path) if _is_dump(member.name))
+        dumps = [member for member in list_members(shard.path) if _is_dump(member.name)]
+        total = max(1, sum(member.size for member in dumps))
         before = 0
         for member, content in open_members(shard.path, _is_dump):
             name = wiki or wiki_name(member.name)
             cutter = PageCutter(DumpBytes(_by_pieces(content)), name, max_page_bytes, namespaces=namespaces)
             for item in cutter:
-                yield item, shard.size * (before + cutter.position) // max(1, total)
+                yield item, shard.size * (before + cutter.position) // total
             before += member.size
-        if not total:
+        if not dumps:
             yield _empty("no member of the archive ends in .xml"), shard.size
     except MalformedRecord as fault:
         yield fault, shard.size

@@ -1,21 +1,15 @@
-"""What a wiki's name tells: its language, its address, and its namespaces from what its API says of them.
+"""What a wiki's name tells: its language and its address.
 
 Names of databases are those of ``dumps.wikimedia.org``: ``dewiki`` is ``de.wikipedia.org``, ``zh_yuewiki`` is
 ``zh-yue.wikipedia.org``. Some addresses are no codes of ISO 639; what they stand for is MediaWiki's own list of
-deprecated codes (``LanguageCode.php``).
+deprecated and of non-standard codes (``LanguageCode.php``).
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
 from urllib.parse import quote
-from xml.etree import ElementTree
-
-from pipeline.files import match, read_bytes
-from pipeline.settings import SettingsError
 
 _SUFFIX = "wiki"
+_ISO_639_3_LETTERS = 3
 #: Addresses that differ from the names of their databases.
 _ADDRESSES = {"be_x_old": "be-tarask"}
 #: Languages of addresses that are no codes of ISO 639.
@@ -23,24 +17,30 @@ _LANGUAGES = {
     "als": "gsw",
     "bat-smg": "sgs",
     "be-tarask": "be",
+    "bh": "bho",
     "cbk-zam": "cbk",
+    "eml": "egl",
     "fiu-vro": "vro",
+    "map-bms": "jv",
+    "mo": "ro",
+    "nds-nl": "nds",
+    "nrm": "nrf",
     "roa-rup": "rup",
     "simple": "en",
     "zh-classical": "lzh",
     "zh-min-nan": "nan",
     "zh-yue": "yue",
 }
-#: Wikis of Wikimedia that are called as Wikipedias are.
-_OTHERS = frozenset(
-    (
-        *("commons", "foundation", "incubator", "mediawiki", "meta", "outreach", "sources", "species", "strategy"),
-        *("test", "test2", "wikidata", "wikifunctions"),
-    )
+#: A Wikipedia is called by a code of a language, of two or three letters; Wikimedia's other wikis by longer words.
+_CODE = re.compile(
+    "[a-z]{2,3}|simple|tokipona|be-tarask|bat-smg|cbk-zam|fiu-vro|map-bms|nds-nl|roa-rup|roa-tara|"
+    "zh-classical|zh-min-nan|zh-yue"
 )
+_OTHERS = frozenset(("fdc", "ten"))
+#: Codes that one might take for an address.
+_MISTAKEN = {"be-x-old": "be-tarask", "nb": "no"}
 #: What MediaWiki leaves as it is in an address (``wfUrlencode``).
 _SAFE = ";@$!*(),/~:"
-_FILE = re.compile(r"([a-z0-9_]+)-configuration\.(?:xml|json)$")
 
 
 def site_code(wiki: str) -> str:
@@ -50,9 +50,29 @@ def site_code(wiki: str) -> str:
     ('de', 'zh-yue', '')
     """
     code = wiki.removesuffix(_SUFFIX)
-    if code == wiki or code in _OTHERS:
-        return ""
-    return _ADDRESSES.get(code, code.replace("_", "-"))
+    address = _ADDRESSES.get(code, code.replace("_", "-"))
+    is_wikipedia = code != wiki and address not in _OTHERS and _CODE.fullmatch(address)
+    return address if is_wikipedia else ""
+
+
+def database_of(address: str) -> str:
+    """Give the name of a Wikipedia's database by its address.
+
+    >>> database_of("de"), database_of("zh-yue"), database_of("be-tarask")
+    ('dewiki', 'zh_yuewiki', 'be_x_oldwiki')
+    """
+    names = {shown: name for name, shown in _ADDRESSES.items()}
+    return names.get(address, address.replace("-", "_")) + _SUFFIX
+
+
+def address_meant(code: str) -> str:
+    """Give the code in the address of the Wikipedia in a language whose code is given, where they differ.
+
+    >>> address_meant("yue"), address_meant("nb"), address_meant("de"), address_meant("zh-yue")
+    ('zh-yue', 'no', 'de', 'zh-yue')
+    """
+    addresses = {language: address for address, language in _LANGUAGES.items() if len(language) == _ISO_639_3_LETTERS}
+    return {**addresses, **_MISTAKEN}.get(code, code)
 
 
 def language_of(wiki: str) -> str:
@@ -72,61 +92,3 @@ def page_url(wiki: str, title: str) -> str:
     'https://en.wikipedia.org/wiki/AC/DC_(band)_%26_C%2B%2B'
     """
     return f"https://{site_code(wiki)}.wikipedia.org/wiki/{quote(title.replace(' ', '_'), safe=_SAFE)}"
-
-
-def read_siteinfo(folder: str, key: str) -> dict[str, dict[str, int]]:
-    """Read what the API of each wiki says of its namespaces (``action=query&meta=siteinfo&siprop=namespaces|…``).
-
-    Args:
-        folder: Folder of ``<wiki>-configuration.xml`` or ``.json``.
-        key: The config key it stands under, for messages.
-
-    Returns:
-        For each wiki the numbers of its namespaces by local name, English name and alias, in lower case.
-
-    Raises:
-        SettingsError: There is no such file, or one is no such answer.
-    """
-    try:
-        files = match(folder.rstrip("/") + "/*")
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{key}: {error}") from error
-    found = {}
-    for path in (file.path for file in files):
-        name = _FILE.search(path)
-        if name:
-            try:
-                found[name[1]] = _namespaces(read_bytes(path))
-            except (ValueError, KeyError, TypeError, AttributeError, ElementTree.ParseError) as error:
-                raise SettingsError(f"{key}: {path}: no answer of a wiki's API: {error}") from error
-    if not found:
-        raise SettingsError(f"{key}: no file matches {folder}/*-configuration.xml")
-    return found
-
-
-def _namespaces(content: bytes) -> dict[str, int]:
-    if b"<!DOCTYPE" in content:
-        raise ValueError("a document type: no answer has one")
-    is_json = content.lstrip()[:1] == b"{"
-    pairs = _from_json(json.loads(content)) if is_json else _from_xml(ElementTree.fromstring(content))  # noqa: S314 - no entities
-    names = {name.strip().lower(): number for name, number in pairs if name.strip()}
-    if not names:
-        raise ValueError("it names no namespace")
-    return names
-
-
-def _from_xml(root: ElementTree.Element) -> Iterator[tuple[str, int]]:
-    for part in ("namespacealiases", "namespaces"):
-        for row in root.iterfind(f"./query/{part}/ns"):
-            number = int(row.attrib["id"])
-            yield row.attrib.get("canonical", ""), number
-            yield row.text or "", number
-
-
-def _from_json(answer: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    query = answer["query"]
-    spaces = query["namespaces"]
-    rows = [*query.get("namespacealiases", ()), *(spaces.values() if isinstance(spaces, dict) else spaces)]
-    for row in rows:
-        for field in ("canonical", "alias", "name", "*"):
-            yield str(row.get(field, "")), int(row["id"])

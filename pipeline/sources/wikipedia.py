@@ -8,7 +8,7 @@ The paper does not say which pages count. Here they are the articles: namespace 
 meanings. The stages, each with committed outputs:
 
 1. ``pages``: read the dumps, long files in ranges; leave out what is no article; convert wikitext to text; fingerprint
-   the articles' ids, and the URLs that they cite.
+   the articles' ids, and the URLs that they cite: those of older states of a page too, and of lists of meanings.
 2. ``duplicate_ids``: of an article in several dumps of a wiki, that of the newest dump stays; of several in one dump
    the newest state, then that in the first file by name. An article that later became a redirect, or was deleted,
    stays as the dump has it that still does.
@@ -24,14 +24,21 @@ import apache_beam as beam
 from pipeline.document import Shard
 from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, plan_passes
 from pipeline.fingerprints import DropDuplicates, DuplicateReason, FingerprintBatches
-from pipeline.inputs import below, fingerprint_inputs, list_shards
+from pipeline.inputs import below, list_shards
 from pipeline.reading import ReadBatches
 from pipeline.run import Recipe, Run
 from pipeline.settings import SettingsError
 from pipeline.sources import wikipedia_steps as steps
-from pipeline.sources.outputs import common_settings, count_languages, owned, read_committed, stage_outputs
+from pipeline.sources.outputs import (
+    common_settings,
+    count_languages,
+    digest_inputs,
+    owned,
+    read_committed,
+    stage_outputs,
+)
 from pipeline.sources.wiki_ranges import split_shards
-from pipeline.sources.wiki_sites import read_siteinfo
+from pipeline.sources.wiki_siteinfo import read_siteinfo
 from pipeline.stage import Stage, StageResult, UnitWork, digest_json
 from pipeline.steps import DropDocuments
 from pipeline.wikipedia_settings import WikipediaSettings
@@ -64,16 +71,25 @@ def list_inputs(settings: WikipediaSettings, data: str) -> list[Shard]:
     shards = [
         shard
         for position, dump in enumerate(settings.dumps)
-        for shard in _list_dump(dump.id, dump.paths, data, f"{_KEY}.dumps.{position}.paths")
+        for shard in list_dump(dump.id, dump.paths, data, f"{_KEY}.dumps.{position}.paths")
     ]
-    names = Counter(shard.name for shard in shards)
-    for shard in shards:
-        if names[shard.name] > 1:
-            raise SettingsError(f"{_KEY}.dumps: {names[shard.name]} files would be called {shard.name}")
+    _refuse_equal_names(shards)
     return shards
 
 
-def _list_dump(dump: str, paths: Sequence[str], data: str, key: str) -> list[Shard]:
+def _refuse_equal_names(shards: Sequence[Shard]) -> None:
+    names = Counter(shard.name for shard in shards)
+    for name, count in names.items():
+        if count > 1:
+            raise SettingsError(f"{_KEY}.dumps: {count} files would be called {name}")
+
+
+def list_dump(dump: str, paths: Sequence[str], data: str, key: str) -> list[Shard]:
+    """List the files of a dump but for the indexes beside them.
+
+    Raises:
+        SettingsError: An entry matches no file, or nothing but indexes.
+    """
     found = list_shards(SOURCE, dump, paths, data=data, key=key)
     dumps = [shard for shard in found if _INDEX not in shard.path.rpartition("/")[2]]
     if not dumps:
@@ -84,7 +100,10 @@ def _list_dump(dump: str, paths: Sequence[str], data: str, key: str) -> list[Sha
 def _siteinfo(settings: WikipediaSettings, data: str) -> dict[str, dict[str, int]]:
     if settings.siteinfo is None:
         return {}
-    return read_siteinfo(below(settings.siteinfo, data), f"{_KEY}.siteinfo")
+    try:
+        return read_siteinfo(below(settings.siteinfo, data))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{_KEY}.siteinfo: {' '.join(str(error).split())}") from error
 
 
 def recipe(run: Run, settings: WikipediaSettings, shards: Sequence[Shard]) -> Recipe:
@@ -95,9 +114,7 @@ def recipe(run: Run, settings: WikipediaSettings, shards: Sequence[Shard]) -> Re
         settings: The source's settings.
         shards: The files, from :func:`list_inputs`.
     """
-    files = fingerprint_inputs(shards, run.manifest.known_inputs(SOURCE))
-    run.manifest.record_inputs(SOURCE, files)
-    inputs = {"dumps": digest_json([[file.name, file.checksum] for file in files])}
+    inputs = {"dumps": digest_inputs(run, SOURCE, shards)}
     reading = steps.DumpReading(
         batch_bytes=run.settings.batch_bytes,
         max_page_bytes=settings.max_page_bytes,
@@ -106,8 +123,10 @@ def recipe(run: Run, settings: WikipediaSettings, shards: Sequence[Shard]) -> Re
         siteinfo=_siteinfo(settings, run.settings.data),
     )
     left_out = [shard for shard in shards if reading.is_left_out(shard)]
-    read = split_shards([shard for shard in shards if not reading.is_left_out(shard)], settings.split_bytes)
-    pages = yield _pages(run, settings, reading, [*left_out, *read], inputs)
+    wanted = [shard for shard in shards if not reading.is_left_out(shard)]
+    parts = [*left_out, *split_shards(wanted, settings.split_bytes, reading.wiki_of)]
+    _refuse_equal_names(parts)
+    pages = yield _pages(run, settings, reading, parts, inputs)
     newest = yield _duplicate_ids(run, settings, pages)
     yield _documents(run, settings, pages, newest)
 

@@ -25,14 +25,14 @@ def as_rows(found: KeyPairs) -> dict[tuple[int, int], tuple[int, int]]:
     return {(first, second): (shared, common) for first, second, shared, common in zip(*columns, strict=True)}
 
 
-def by_comparing_all(library: Library, max_books: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """Each pair's shared keys, by the rule: a common key counts between its first book and each other one."""
+def by_comparing_all(library: Library, max_books: int, firsts: int = 1) -> dict[tuple[int, int], tuple[int, int]]:
+    """Each pair's shared keys, by the rule: a common key counts between each of its first books and any other one."""
     owners = {key: [n for n, book in enumerate(library) if key in book] for key in set().union(*library)}
     found: dict[tuple[int, int], tuple[int, int]] = {}
     for one, other in itertools.combinations(range(len(library)), 2):
         both = library[one] & library[other]
         common = {key for key in both if len(owners[key]) > max_books}
-        stars = {key for key in common if owners[key][0] == one}
+        stars = {key for key in common if one in owners[key][:firsts]}
         if both - common or stars:
             found[one, other] = len(both - common) + len(stars), len(stars)
     return found
@@ -47,6 +47,13 @@ def test_pairs_are_those_found_by_comparing_all(library: Library, max_books: int
     assert as_rows(found) == by_comparing_all(library, max_books)
     counts = Counter(key for book in library for key in book)
     assert found.left_out.tolist() == [sum(counts[key] > max_books for key in book) for book in library]
+
+
+@given(LIBRARIES, st.integers(2, 5))
+def test_common_keys_are_paired_with_one_first_book_of_so_many_allowed(library: Library, max_books: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(book_pairs, "_BOOKS_OF_A_FIRST", 2)
+        assert as_rows(pair(library, max_books)) == by_comparing_all(library, max_books, max_books // 2)
 
 
 @given(LIBRARIES)
@@ -69,18 +76,18 @@ def test_a_pair_can_share_no_more_than_the_smaller_book_has_whichever_comes_firs
     assert pair([{1, 2, 3, 4}, {1, 2}], 2).usable(np.array([4, 2])).tolist() == [2]
 
 
-def test_the_same_front_matter_in_ten_thousand_books_makes_ten_thousand_pairs_a_key() -> None:
+def test_the_same_front_matter_in_ten_thousand_books_makes_four_pairs_a_book_and_key() -> None:
     front = set(range(12))
     library = [front | {1000 + 10 * number + place for place in range(3)} for number in range(10_000)]
     found = pair(library, 32)
-    assert len(found.first) == 9_999
-    assert set(found.first.tolist()) == {0}
+    assert len(found.first) == 9_999 + 9_998 + 9_997 + 9_996
+    assert set(found.first.tolist()) == {0, 1, 2, 3}
     assert set(found.shared.tolist()) == {12}
 
 
-def test_a_key_of_as_many_books_as_allowed_makes_all_their_pairs_and_one_more_makes_a_star() -> None:
+def test_a_key_of_as_many_books_as_allowed_makes_all_their_pairs_and_one_more_makes_stars() -> None:
     assert len(pair([{1}] * 32, 32).first) == 32 * 31 // 2
-    assert len(pair([{1}] * 33, 32).first) == 32
+    assert len(pair([{1}] * 33, 32).first) == 32 + 31 + 30 + 29
 
 
 def test_pairs_that_share_enough_are_told_from_others() -> None:

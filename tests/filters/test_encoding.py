@@ -106,6 +106,39 @@ def test_text_that_comes_as_characters_is_held_to_the_same() -> None:
 
 def test_line_ends_are_line_feeds() -> None:
     assert clean_line_ends("\ufeffa\r\nb\rc\fd\n\re") == "a\nb\nc\nd\n\ne"
+    assert clean_line_ends("a\r\nb\r\n") == "a\nb\n"
+    assert clean_line_ends("a\r\r\nb\r\r\n\r\r\nc") == "a\nb\n\nc"  # converted twice
+    assert clean_line_ends("a\r\rb") == "a\n\nb"
+
+
+@given(st.text(alphabet="a\r\n\f", max_size=30))
+def test_no_line_end_but_the_line_feed_is_left(text: str) -> None:
+    assert set(clean_line_ends(text)) <= {"a", "\n"}
+    assert clean_line_ends(text).replace("\n", "") == "".join(text.split()).replace("\f", "")
+
+
+@pytest.mark.parametrize("declared", ["UTF-16", "UTF-32", "cp037", "utf-7", "unicode_escape", "punycode", "idna"])
+def test_a_declared_encoding_in_which_the_declaration_could_not_be_read_is_not_believed(declared: str) -> None:
+    text = GERMAN + "\\ud800 +2AA-  "
+    assert decode_text(text.encode("latin-1"), declared) == Decoded(text, "iso8859-1")
+
+
+def test_latin_1_with_control_characters_is_what_its_letters_say() -> None:
+    assert decode_text(GERMAN.encode("mac_roman"), "ISO-8859-1") == Decoded(GERMAN, "mac_roman")
+    assert decode_text(b"a \x93few\x94 quotes", "ISO-8859-1") == Decoded("a “few” quotes", "cp1252")
+
+
+def test_the_larger_encodings_that_go_by_an_older_name_are_tried() -> None:
+    text = "裏恒碁銹嫺粧天地玄黃宇宙洪荒" * 20  # the first six are not in Big5 itself
+    assert decode_text(text.encode("cp950"), "Big5") == Decoded(text, "cp950")
+    assert decode_text("囍镕堃天地".encode("gbk"), "GB2312") == Decoded("囍镕堃天地", "gbk")
+
+
+def test_what_is_no_text_is_refused_in_wide_and_in_given_encodings_too() -> None:
+    assert decode_text(b"\x01\0\x02\0\x03\0" * 100) == Drop(EncodingReason.NOT_TEXT, 300, 1)
+    assert decode_text(b"\x01" * 6 + b"x" * 994, forced="cp1252") == Drop(EncodingReason.NOT_TEXT, 6, 5)
+    assert decode_text(b"The end.\x1a\0\0", forced="cp1252") == Decoded("The end.", "cp1252")
+    assert decode_text("The end.\0\0".encode("utf-16")) == Decoded("The end.", "utf-16-le")
 
 
 def test_names_of_encodings_are_python_s_or_none() -> None:
@@ -114,6 +147,8 @@ def test_names_of_encodings_are_python_s_or_none() -> None:
     assert python_name("ISO-646-US (US-ASCII)") == "ascii"
     assert python_name("zlib") is None
     assert python_name("a\0b") is None
+    for name in ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined"):
+        assert python_name(name) is None
 
 
 @given(st.binary(max_size=400), st.sampled_from([None, "ISO-8859-1", "UTF-8", "Big5", "utf-7", "idna", "\0", "cp037"]))

@@ -235,6 +235,95 @@ def test_a_book_about_project_gutenberg_keeps_what_it_says() -> None:
     assert of(f"{FIRST}{START}{about}\n{END}{LICENCE}") == f"{about}\n"
 
 
+def whole(book: str) -> str:
+    return of(FIRST + START + book + END + LICENCE)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Transcriber's Note: The spelling was kept.\n",
+        "Transcriber's Note: The spelling\nof the original was kept, and all errors of the text\nwere corrected.\n",
+        "Transcriber's Note:\n\nThe spelling of the original was kept.\n",
+    ],
+)
+@pytest.mark.parametrize("blanks", ["\n", "\n\n\n"])
+def test_a_note_does_not_take_the_chapter_behind_it(note: str, blanks: str) -> None:
+    days = LONG.split("\n\n")
+    book = "CHAPTER I\n\n" + "\n\n".join(days[:20]) + "\n\n\nCHAPTER II\n\n" + "\n\n".join(days[20:]) + "\n"
+    assert whole(note + blanks + book) == book
+
+
+def test_a_note_in_brackets_ends_where_they_are_closed_and_stays_where_the_book_goes_on_behind_them() -> None:
+    spoken = "[Transcriber's note: the original has 'teh'.] He went on.\n\n"
+    book = f"THE MILL\n\n{spoken}{LONG}\n\n[Illustration]\n\n{LONG}\n"
+    assert whole(book) == book
+    note = "[Transcriber's note: the original\nhas [sic] here.]\n\n"
+    assert whole(book.replace(spoken, note)).split() == book.replace(spoken, "").split()
+
+
+def test_all_notes_near_the_end_go() -> None:
+    rest = "\n\n".join(LONG.split("\n\n")[:10])
+    inner, last = "[Transcriber's note: a word is missing.]", "Transcriber's Notes\n\nThe spelling was kept.\n"
+    assert whole(f"{LONG}\n\n{inner}\n\n{rest}\n\n\n{last}").split() == f"{LONG} {rest}".split()
+
+
+def test_an_appendix_behind_the_notes_stays() -> None:
+    appendix = "APPENDIX\n\n" + "\n\n".join(LONG.split("\n\n")[:40]) + "\n"
+    book = f"{LONG}\n\n{LONG}\n\n{LONG}\n\n"
+    assert whole(f"{book}\nTranscriber's Note:\n\nThe spelling was kept.\n\n\n{appendix}").split() == (
+        (book + appendix).split()
+    )
+
+
+def test_a_preface_to_the_reader_stays_unless_it_speaks_of_the_file() -> None:
+    preface = "AU LECTEUR\n\nVoici le texte original de mon livre, avec ses illustrations.\n\n\n"
+    assert whole(f"LE MOULIN\n\n{preface}{LONG}\n") == f"LE MOULIN\n\n{preface}{LONG}\n"
+    about = "Au lecteur\n\nCette version électronique est conforme au texte.\n\n\n"
+    assert whole(f"LE MOULIN\n\n\n{about}{LONG}\n").split() == f"LE MOULIN {LONG}".split()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Prepared by\nthe Federal Office of the State",
+        "Produced by the Stage Society at the Imperial Theatre, 1902",
+        "This edition was prepared by the author for his friends.",
+        "Text edited by B. Scholar from the manuscript",
+        "The text was prepared by Professor Scholar from the manuscript.",
+        "Created by the river in a hundred years, the meadow lay before them.",
+        '"Prepared for the worst, I am," said the miller.',
+    ],
+)
+def test_words_that_a_credit_may_begin_with_stay_inside_the_book(line: str) -> None:
+    book = f"THE MILL\n\n{line}\n\n{LONG}\n\n{line}\n\nFINIS\n"
+    assert whole(book) == book
+    assert whole(f"Produced by A. Typist\n\n\n{book}") == book
+
+
+def test_a_credit_behind_the_title_of_the_file_goes() -> None:
+    head = f"{FIRST}***\n\nProduced by A. Typist\n\nWe thank the National Library (gallica.bnf.fr).\n\n\n"
+    assert whole(head + BOOK).split() == ["***", *BOOK.split()]
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        '"What is Project Gutenberg?" she asked.\n\n"Nothing," he said.\n\n"But Project Gutenberg is free!"\n\n',
+        '"Read the small print," she said.\n\n"Why?"\n\n"There is always some small print (and you know it)."\n\n',
+    ],
+)
+def test_people_who_speak_as_the_licence_does_are_heard(talk: str) -> None:
+    assert whole(f"{LONG}\n\n{talk}{LONG}\n") == f"{LONG}\n\n{talk}{LONG}\n"
+
+
+@pytest.mark.parametrize(
+    "end", ["This is the End of the Project Gutenberg Etext of The Mill\n", "Fin del Proyecto Gutenberg EBook de X\n"]
+)
+def test_rarer_ends_are_known(end: str) -> None:
+    assert of(f"{FIRST}{START}{LONG}\n\n\n{end}\n{LICENCE}") == f"{LONG}\n"
+
+
 def test_a_text_without_any_mark_is_returned_as_it_is() -> None:
     text = "  A line with blanks  \n\nProduced by a mill.\n\n"
     assert strip_gutenberg(text) == GutenbergText(text, strip_gutenberg("").header, (), is_gutenberg=False)
@@ -275,6 +364,8 @@ def test_any_order_of_the_parts_leaves_lines_of_the_text_in_their_order(parts: l
         "transcriber's note: x\n\n",
         "<<this electronic version\n",
         "end of " + "x" * 70 + " gutenberg\n\n",
+        "[transcriber's note: x [\n\n",
+        "transcriber's note: text\n\nwords\n\n",
     ],
 )
 def test_time_is_linear_in_hostile_text(unit: str) -> None:

@@ -25,13 +25,21 @@ from pipeline.sources.stackexchange_posts import read_posts
         ('<p>x <img src="a.png" alt="enter image description here"> y</p>', "x y"),
         ("<p>Press <kbd>Ctrl</kbd>+<kbd>C</kbd>.</p>", "Press Ctrl+C."),
         ("10<sup>6</sup>, 2<sup>-n</sup>, x<sup>2</sup>, (a)<sup>2</sup>", "10^6, 2^-n, x^2, (a)^2"),
-        ("1<sup>st</sup>, 1<sup>e</sup>, so<sup>1</sup>, end.<sup>2</sup>", "1st, 1e, so1, end.2"),
+        ("1<sup>st</sup>, 1<sup>e</sup>, n<sup>th</sup>, XIX<sup>ème</sup>", "1st, 1e, nth, XIXème"),
+        ("so<sup>1</sup>, end.<sup>2</sup> « x »<sup>12</sup>", "so^1, end.^2 « x »^12"),
+        ("cm<sup>2</sup>, sin<sup>2</sup> x, both<sup>1, 2</sup>", "cm^2, sin^2 x, both^1, 2"),
+        ('so<sup><a href="#n">1</a></sup>, <a href="#">so</a><sup>[2]</sup>, so<sup>*</sup>', "so^1, so[2], so*"),
+        ('(CBM)<sup><a href="x">2001</a></sup>, (x)<sup><em>2</em></sup>', "(CBM) 2001, (x)^2"),
+        ('legs.<sup><a href="x">2015</a></sup>, as<sup><em>Werbos</em></sup>', "legs. 2015, as Werbos"),
+        ("the <sup>14</sup>C, (<sup>14</sup>C), Ca<sup>2+</sup>, +<sup>3</sup>He", "the 14C, (14C), Ca2+, +3He"),
+        ("<p><sup>1</sup>Actually not.</p><p><sup>14</sup>C</p>", "1 Actually not.\n\n14C"),
         ("H<sub>2</sub>O", "H2O"),
         ("learning<sup>wiki</sup>, M<sup>lle</sup>, 2<sup>nde</sup>", "learning wiki, Mlle, 2nde"),
         ("<p>a &lt; b &amp; c &gt; d</p>", "a < b & c > d"),
         ("&amp;lt;b&amp;gt; &amp;amp;", "&lt;b&gt; &amp;"),
         ("caf&eacute; &#171;&nbsp;x&#160;&#xbb; &#x2007;", "café «\u00a0x\u00a0» \u2007"),
         ("&#xD800;&#0;&#1;&#x110000;", "\ufffd\ufffd\ufffd"),
+        ("$a<b$ and $c>d$, write to <me@here.example>", "$a<b$ and $c>d$, write to <me@here.example>"),
         ("$a_{ij} &lt; \\frac{1}{2}$ and $$x^2$$", "$a_{ij} < \\frac{1}{2}$ and $$x^2$$"),
         ("<p>a</p><!-- begin snippet: js hide: <false> --><p>b</p>", "a\n\nb"),
         ("a<script>if (a < b) { x('<p>') }</script>b<style>p {}</style>c", "abc"),
@@ -76,6 +84,43 @@ def test_tags_go_and_the_shape_of_the_text_stays(source: str, text: str) -> None
 )
 def test_lists_quotations_and_tables_look_as_they_are_typed(source: str, text: str) -> None:
     assert post_to_text(source).text == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>So\n$$\n  a &lt; b\\\\\nc\n$$\nholds\ntrue.</p>", "So\n$$\na < b\\\\\nc\n$$\nholds true."),
+        ("<p>so $$a\nb$$ is</p>", "so $$a\nb$$ is"),
+        ("<p>where\n$$x^2$$\nis</p>", "where $$x^2$$ is"),
+        (
+            "<blockquote><p>\\begin{align}\na &amp;= \\begin{matrix}\n1\n\\end{matrix}\n\\end{align}</p></blockquote>",
+            "> \\begin{align}\n> a &= \\begin{matrix}\n> 1\n> \\end{matrix}\n> \\end{align}",
+        ),
+        ("<li>$$\na\n$$</li>", "- $$\n  a\n  $$"),
+        ("<p>kill $$\nand go\non</p>", "kill $$ and go on"),
+        ("<p>\\begin{a}\nb</p>\n<p>\\end{a}\nb</p>", "\\begin{a} b\n\n\\end{a} b"),
+    ],
+)
+def test_mathematics_over_several_lines_keeps_them(source: str, text: str) -> None:
+    assert post_to_text(source).text == text
+
+
+@pytest.mark.parametrize(
+    ("source", "opens_block"),
+    [
+        ("<pre><code>x = 1\ny = 2</code></pre><p>a</p>", True),
+        ("<ul><li>a</li></ul>", True),
+        ("<blockquote>a</blockquote>", True),
+        ("<table><tr><td>a</td></tr></table>", True),
+        ("<p><code>x</code> is it</p><pre>y</pre>", False),
+        ("<p>- a</p>", False),
+        ("<pre> </pre><p>a</p>", False),
+        ("<blockquote></blockquote><h1>a</h1>", False),
+        ("", False),
+    ],
+)
+def test_a_text_tells_whether_it_opens_with_more_than_words(source: str, opens_block: bool) -> None:
+    assert post_to_text(source).opens_block == opens_block
 
 
 def test_code_keeps_brackets_indentation_and_line_ends() -> None:
@@ -126,6 +171,11 @@ HOSTILE = {
     "entities": "&amp" * 250_000,
     "blank code": "<pre>" + " \n" * 500_000 + "x</pre>",
     "powers": "2<sup>2" * 140_000,
+    "raised links": "so<sup><a x" * 90_000,
+    "raised numbers": "so<sup>1" + ",1" * 400_000,
+    "dollars": "$$\n" * 300_000,
+    "beginnings": "\\begin{a}\n" * 90_000,
+    "ends": "\\begin{\\end{\n" * 80_000,
     "pre": "<pre>" * 200_000,
     "code": "<code>" * 160_000 + "x",
     "a name": "<" + "a" * 1_000_000,

@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters.post_html import PostText
 from filters.stackexchange import Answer, clean_title, sort_answers, write_question
 
 
 def test_answers_stand_by_score_as_a_number_and_equal_ones_by_age_in_any_order_given() -> None:
     answers = [
-        Answer(2, 9, "nine"),
-        Answer(3, 10, "ten"),
-        Answer(5, 10, "ten too"),
-        Answer(4, 100, ""),
-        Answer(1, -1, ""),
+        Answer(2, 9, PostText("nine")),
+        Answer(3, 10, PostText("ten")),
+        Answer(5, 10, PostText("ten too")),
+        Answer(4, 100, PostText("")),
+        Answer(1, -1, PostText("")),
     ]
     for given_order in itertools.permutations(answers):
         assert [answer.id for answer in sort_answers(given_order)] == [4, 3, 5, 2, 1]
@@ -23,7 +24,7 @@ def test_answers_stand_by_score_as_a_number_and_equal_ones_by_age_in_any_order_g
 
 @given(st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 1000)), unique_by=lambda pair: pair[1]))
 def test_no_answer_is_above_one_with_a_higher_score(pairs: list[tuple[int, int]]) -> None:
-    found = sort_answers(Answer(number, score, "") for score, number in pairs)
+    found = sort_answers(Answer(number, score, PostText("")) for score, number in pairs)
     assert {answer.id for answer in found} == {number for _, number in pairs}
     for one, other in itertools.pairwise(found):
         assert one.score > other.score or (one.score == other.score and one.id < other.id)
@@ -48,11 +49,20 @@ def test_no_answer_is_above_one_with_a_higher_score(pairs: list[tuple[int, int]]
     ],
 )
 def test_parts_stand_apart_behind_their_markers(title: str, body: str, answers: list[str], text: str) -> None:
-    assert write_question(title, body, answers, question_marker="Q: ", answer_marker="A: ") == text
+    parts = [PostText(answer) for answer in answers]
+    assert write_question(title, PostText(body), parts, question_marker="Q: ", answer_marker="A: ") == text
+
+
+def test_code_without_indentation_does_not_begin_behind_a_marker() -> None:
+    code = PostText("x = 1\ny = 2", opens_block=True)
+    markers = {"question_marker": "Q: ", "answer_marker": "A: "}
+    assert write_question("T", code, [code], **markers) == f"Q: T\n\n{code.text}\n\nA:\n\n{code.text}"
+    assert write_question("", code, [code], **markers) == f"Q:\n\n{code.text}\n\nA:\n\n{code.text}"
+    assert write_question("", code, [code]) == f"{code.text}\n\n{code.text}"
 
 
 def test_without_markers_the_text_is_all_there_is() -> None:
-    assert write_question("T", "B", ["> x", "y"]) == "T\n\nB\n\n> x\n\ny"
+    assert write_question("T", PostText("B"), [PostText("> x"), PostText("y")]) == "T\n\nB\n\n> x\n\ny"
 
 
 def test_a_title_is_one_line_and_keeps_spaces_that_must_not_break() -> None:

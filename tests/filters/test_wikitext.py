@@ -107,6 +107,16 @@ TAKEN_OUT = [
     ("* {{flag icon|x}}, b", "b"),
     ("a {{x|{{{{y}}}}}} b", "a b"),
     ("a }} b |} c", "a b c"),
+    ("==[[a]]\n==|}", "a"),
+    ("a <table>{{lang|fr|</table>b}} c {{lang|fr|d}}", "a b c d"),
+    ("<div style='display:none'>{{nowrap|</div>a}} b", "a b"),
+    ("|}word", "word"),
+    ("a <b|} c> d", "a d"),
+    ("|}<code>a</code>", "a"),
+    ("__TOC__http://a.org b", "b"),
+    ("* Papers: {{Citation|x}}. More", "Papers. More"),
+    ("* Boats (b): {{x}}, {{y}} and {{z}}", "Boats (b): and"),
+    ('a.[1] B,[23] c[4] = d "e"[5]', 'a. B, c[4] = d "e"'),
 ]
 
 
@@ -208,6 +218,11 @@ LINES = [
     ("\ud800a\x00b\x07\u200bc\r\n\r\nd\ufeff", "abc\n\nd"),
     ("&#1;&#x81;a", "a"),
     ("<p>a</p><p>b</p>", "a\n\nb"),
+    ("a\u200eb \u202bc\u202c\u2069 d\u200de\u200cf", "ab c d\u200de\u200cf"),
+    ("== a ==\n{{...}}\n== b ==\n…\n\nc\n\n* –\n* d", "b\n\nc\n\nd"),
+    ("a:\n\n 5 LET b\n 6 END\n\nc\n d", "a:\n\n5 LET b\n6 END\n\nc d"),
+    ("a\n x {\n y", "a x { y"),
+    ("a\n\n f {\n g\n }\nb", "a\n\nf {\ng\n}\n\nb"),
 ]
 
 

@@ -41,11 +41,16 @@ def articles(real_data):
     return found
 
 
-def test_no_markup_is_left_in_any_article(articles):
+@pytest.fixture(scope="module")
+def converted(articles):
+    """The text of each article, made once."""
+    return [wikitext_to_text(text, names_of(wiki)) for wiki, _, text in articles]
+
+
+def test_no_markup_is_left_in_any_article(articles, converted):
     left = []
-    for wiki, title, text in articles:
-        names = names_of(wiki)
-        left += [(wiki, title, one.kind, one.snippet) for one in find_leftovers(wikitext_to_text(text, names), names)]
+    for (wiki, title, _), result in zip(articles, converted, strict=True):
+        left += [(wiki, title, one.kind, one.snippet) for one in find_leftovers(result, names_of(wiki))]
     kinds = Counter(kind for _, _, kind, _ in left)
     assert not left, f"{kinds}: {left[:10]}"
 
@@ -55,21 +60,21 @@ def test_the_finder_sees_what_a_plain_stripper_leaves(articles):
     from filters.wikitext import WikiText
 
     kinds = Counter()
-    for wiki, _, text in articles[:60]:
+    for wiki, _, text in articles[:60:6]:
         stripped = str(mwparserfromhell.parse(text).strip_code())
         kinds.update(one.kind for one in find_leftovers(WikiText(stripped), names_of(wiki)))
-    assert {"[[", "]]"} & set(kinds)
+    assert {"<ref", "category", "quotes"} <= set(kinds)
     assert sum(kinds.values()) > 20
 
 
-def test_every_word_of_a_plain_line_is_kept(articles):
+def test_every_word_of_a_plain_line_is_kept(articles, converted):
     """Lines without templates, tags and tables, read with nothing but a pattern for links."""
     lines = words = 0
     missing = []
-    for wiki, title, text in articles:
+    for (wiki, title, text), ours in zip(articles, converted, strict=True):
         if names_of(wiki).is_converted:
             continue
-        result = Counter(_WORD.findall(wikitext_to_text(text, names_of(wiki)).text))
+        result = Counter(_WORD.findall(ours.text))
         bare = re.sub(
             r"(?s)<!--.*?-->|<ref.*?(?:/>|</ref>)|<gallery.*?</gallery>|\{\|.*?\n\|\}", "", _outside_braces(text)
         )
@@ -94,12 +99,11 @@ def _outside_braces(text: str) -> str:
     return "".join([*kept, text[at:] if depth == 0 else ""])
 
 
-def test_articles_keep_most_of_what_a_plain_stripper_keeps(articles):
+def test_articles_keep_most_of_what_a_plain_stripper_keeps(articles, converted):
     """Of the words that mwparserfromhell leaves outside of lists and tables we have nearly all."""
     total = kept = 0
-    for wiki, _, text in articles[::3]:
-        names = names_of(wiki)
-        ours = Counter(_WORD.findall(wikitext_to_text(text, names).text))
+    for (_, _, text), result in list(zip(articles, converted, strict=True))[::7]:
+        ours = Counter(_WORD.findall(result.text))
         stripped = str(mwparserfromhell.parse(_REFERENCES.sub("", text)).strip_code())
         paragraphs = [
             line for line in stripped.split("\n") if len(line) > 200 and not re.search(r"[{}|\[\]]|\w+:\w", line)

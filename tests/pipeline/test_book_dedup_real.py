@@ -59,6 +59,10 @@ Pairs = dict[tuple[str, str], float]
 Shelf = dict[str, tuple[int, NDArray[np.uint64]]]
 
 
+#: The longest of the books that are unlike all others are left out, for time: they are 3 in 10, and half of the text.
+_MAX_UNLIKE_CHARS = 600_000
+
+
 def read_text(path: Path) -> str:
     """The text between the marks of Project Gutenberg, where it has them."""
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -82,6 +86,8 @@ def shelf(data_root: Path) -> Shelf:
     if not paths:
         pytest.skip("no real books here")
     texts = {path.name.split(".")[0]: read_text(path) for path in paths}
+    same = {name for pair in SAME for name in pair}
+    texts = {name: text for name, text in texts.items() if name in same or len(text) < _MAX_UNLIKE_CHARS}
     return {
         name: (
             len(text),
@@ -195,13 +201,13 @@ def _prose(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
         yield name, words, long[number - 1][1]
 
 
-def test_of_each_work_the_longest_edition_stays(shelf: Shelf, by_sketches: tuple[Pairs, int]) -> None:
-    books = [Book(name, chars) for name, (chars, _) in shelf.items()]
+def test_of_each_work_the_edition_that_holds_the_most_stays(shelf: Shelf, by_sketches: tuple[Pairs, int]) -> None:
+    books = [Book(name, len(hashes), chars) for name, (chars, hashes) in shelf.items()]
     places = {name: place for place, name in enumerate(shelf)}
     pairs = [(places[one], places[other], overlap) for (one, other), overlap in by_sketches[0].items()]
     gone = {books[one.book].id: books[one.survivor].id for one in choose_survivors(books, pairs, SETTINGS.max_overlap)}
     works = _works()
-    stay = {min(work, key=lambda name: (-shelf[name][0], name)) for work in works}
+    stay = {min(work, key=lambda name: (-len(shelf[name][1]), -shelf[name][0], name)) for work in works}
     assert gone.keys() == {name for work in works for name in work} - stay
     assert all(any({name, survivor} <= work for work in works) for name, survivor in gone.items())
 
@@ -225,4 +231,4 @@ def test_a_run_on_real_editions_keeps_one_of_each(data_root: Path, tmp_path: Pat
     launching.launch(str(config), output=str(tmp_path / "run"), workers=1, console=Console(quiet=True))
     kept = ds.dataset(tmp_path / "run/documents/books").to_table(columns=["id"]).column("id").to_pylist()
     names = {identifier.split("/")[1] for identifier in kept}
-    assert names == {"71agt10", "7efgm10", "7gmnt10", "7isbl10", "7wahl10", "remus11", "pandp12"}
+    assert names == {"71agt10", "7efgm10", "7gmnt10", "7isbl10", "7wahl10", "remus10", "1342-0"}

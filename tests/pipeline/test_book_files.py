@@ -112,6 +112,48 @@ def test_a_failure_of_the_place_is_not_taken_for_a_fault_of_the_file() -> None:
         read(whole, "a.txt.gz", stream=Broken(whole))
 
 
+@pytest.mark.parametrize("name", ["a.zip", "a.parquet"])
+def test_a_failure_of_the_place_while_a_file_is_searched_is_none_of_the_file_s_either(name: str) -> None:
+    class Broken(io.BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.reads += 1
+            if self.reads > 1:
+                raise ConnectionResetError("gone")
+            return super().read(size)
+
+    whole = zipped({"a.txt": b"words"}) if name == "a.zip" else parquet(text=["words"])
+    with pytest.raises(ConnectionResetError):
+        read(whole, name, stream=Broken(whole))
+
+
+def test_a_failure_of_the_place_inside_an_archive_is_none_of_the_member_s() -> None:
+    class Broken(io.BytesIO):
+        is_broken = False
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.is_broken:
+                raise ConnectionResetError("gone")
+            return super().read(size)
+
+    whole = zipped({"a.txt": b"words", "b.txt": b"more"})
+    stream = Broken(whole)
+    file = Shard("books", "n", "/n", len(whole), "c", below="n.zip")
+    found = read_books(stream, BookContext(file, BookCollection(id="c", paths=("x",)), MAX))
+    assert next(found)[0].text == "words"
+    stream.is_broken = True
+    with pytest.raises(ConnectionResetError):
+        list(found)
+
+
+@pytest.mark.parametrize(("name", "cause"), [("a.zip", "books/bad_zip"), ("a.parquet", "books/bad_parquet")])
+@pytest.mark.parametrize("data", [b"<html>404 Not Found</html>", b""])
+def test_what_took_the_place_of_an_archive_is_no_book(name: str, cause: str, data: bytes) -> None:
+    error = one(data, name)
+    assert (error.cause, error.is_record) == (cause, False)
+
+
 @pytest.mark.parametrize("data", [b"", b" \r\n\f", b"\xef\xbb\xbf\n", b"\x1a", gzip.compress(b"\n", mtime=0)])
 def test_an_empty_book_is_dropped(data: bytes) -> None:
     assert reason(one(data)) == ("books/empty", 0, 1)
@@ -222,6 +264,18 @@ def test_a_second_member_of_a_name_is_an_error() -> None:
     assert (first.text, second.cause) == ("one", "books/duplicate_member")
 
 
+def test_a_second_member_that_only_its_suffix_tells_from_the_first_is_an_error() -> None:
+    first, second = read(zipped({"a.txt": b"one", "a.text": b"two"}), "a.zip")
+    assert (first.text, second.cause) == ("one", "books/duplicate_member")
+
+
+def test_a_damaged_member_of_bzip2_is_an_error_and_the_next_is_read() -> None:
+    data = bytearray(zipped({"a.txt": b"words " * 1000, "b.txt": b"more"}, zipfile.ZIP_BZIP2))
+    data[60] ^= 0xFF
+    first, second = read(bytes(data), "a.zip")
+    assert (first.cause, second.text) == ("books/bad_member", "more")
+
+
 def test_members_that_share_bytes_are_errors_but_the_first() -> None:
     data = zipped({"a.txt": b"x" * 50, "b.txt": b"y" * 50}, zipfile.ZIP_STORED)
     directory = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 4)
@@ -282,6 +336,28 @@ def test_a_line_that_is_no_row_is_an_error_at_its_place_and_the_next_is_read(lin
         assert (error.offset, error.inner_offset) == (place or (0, len(head)))
 
 
+def test_a_byte_order_mark_costs_no_row() -> None:
+    found = read(b"\xef\xbb\xbf" + rows({"text": "One"}, {"text": "Two"}).replace(b"\n", b"\r\n"), "p.jsonl")
+    assert [book.text for book in found] == ["One", "Two"]
+
+
+def test_a_field_of_json_that_is_not_needed_may_be_left_out() -> None:
+    (book,) = read(rows({"text": "One"}), "p.jsonl", title_column="title", author_column="author")
+    assert (book.text, book.metadata.get("title")) == ("One", None)
+    assert one(rows({"text": "One"}), "p.jsonl", id_column="id").cause == "books/missing_column"
+
+
+def test_a_number_is_an_id_and_no_text() -> None:
+    assert one(rows({"text": 5}), "p.jsonl").cause == "books/wrong_type"
+    assert one(rows({"text": "5", "id": 0}), "p.jsonl", id_column="id").id == "books3/0"
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_a_column_may_hold_its_strings_in_any_way(kind: pa.DataType) -> None:
+    found = read(parquet(text=pa.array(["One", None, "One"], kind)), "p.parquet")
+    assert [getattr(item, "text", None) for item in found] == ["One", None, "One"]
+
+
 def test_rows_without_a_text_are_dropped() -> None:
     found = read(rows({"text": None}, {"text": " \n"}, {"text": "a\0b"}, {"text": "x" * 2001}), "p.jsonl", most=2000)
     assert [reason(item) for item in found] == [
@@ -339,9 +415,13 @@ def test_any_bytes_give_books_drops_or_errors(data: bytes, name: str) -> None:
             assert isinstance(item, Document | Dropped | MalformedRecord)
 
 
-@given(st.integers(0, 400), st.integers(0, 255))
-def test_any_changed_byte_of_an_archive_gives_books_drops_or_errors(place: int, value: int) -> None:
-    data = bytearray(zipped({"a.txt": b"words and words", "b.txt": b"more words"}))
+@given(
+    st.integers(0, 400),
+    st.integers(0, 255),
+    st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2]),
+)
+def test_any_changed_byte_of_an_archive_gives_books_drops_or_errors(place: int, value: int, method: int) -> None:
+    data = bytearray(zipped({"a.txt": b"words and words", "b.txt": b"more words"}, method))
     data[place % len(data)] = value
     for item in read(bytes(data), "a.zip"):
         assert isinstance(item, Document | Dropped | MalformedRecord)
@@ -357,6 +437,16 @@ def test_what_a_list_says_of_a_book_goes_with_it(tmp_path: Path) -> None:
     assert (book.url, book.created) == ("http://example.org/10", "1815-01-01T00:00:00+00:00")
     assert book.metadata["title"] == "The Mill, a Story"
     assert "title" not in one(b"words", "train/12.txt", listed=listed).metadata
+
+
+def test_a_listed_book_is_found_by_its_own_name_and_never_by_the_place_of_its_row() -> None:
+    listed = {"10": ListedBook("The Mill", "", "http://example.org/10")}
+    texts = rows(*({"text": f"Book {i}", "n": i} for i in range(12)))
+    named = read(texts, "p.jsonl", listed=listed, id_column="n")
+    assert [book.id for book in named if "title" in book.metadata] == ["books3/10"]
+    assert not any("title" in book.metadata for book in read(texts, "10.jsonl", listed=listed))
+    members = read(zipped({"10.txt": b"a", "11.txt": b"b"}), "all.zip", listed=listed)
+    assert [book.id for book in members if "title" in book.metadata] == ["books3/all.zip#10"]
 
 
 @pytest.mark.parametrize("content", [b"10,only\n", b"\xff\xfe\n", None])

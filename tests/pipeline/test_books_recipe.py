@@ -4,6 +4,7 @@ import gzip
 import importlib.util
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -223,6 +224,7 @@ def test_every_book_is_accounted_for(whole: Run, mini: ModuleType) -> None:
     assert facts.pop("documents searched for leftovers") == len(kept) - 2  # but for those taken as plain
     removed = sum(row["metadata"]["original_chars"] - len(row["text"]) for row in kept.values())
     assert facts.pop("chars removed") == removed + len(EMPTY_BOOK)
+    assert facts.pop("lines") == 0  # of the ids alone are there fingerprints
     marked = 8 + 1  # of the miniature, and the one that is all licence
     assert facts == {
         "books with marks of Project Gutenberg": marked,
@@ -319,11 +321,74 @@ def test_a_listed_book_has_its_title_and_year_and_a_changed_list_is_read_anew(tm
     assert (row["id"], row["url"], row["created"]) == ("pg19/10", "http://example.org/10", "1815-01-01T00:00:00+00:00")
     assert row["metadata"]["title"] == "The Mill"
     (data / "metadata.csv").write_text("10,The Old Mill,1815,http://example.org/10\n")
-    from pipeline.sources import book_listing
-
-    book_listing.read_listing.cache_clear()
     (row,) = read(drive(tmp_path / "run", data, **asked), "documents").values()
     assert row["metadata"]["title"] == "The Old Mill"
+
+
+def write_rows(folder: Path, files: dict[str, list[dict[str, Any]]]) -> Path:
+    for name, found in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(row) + "\n" for row in found))
+    return folder
+
+
+@pytest.mark.parametrize("dedup", [None, {}])
+def test_of_books_with_one_id_the_first_by_file_and_row_stays(dedup: dict[str, Any] | None, tmp_path: Path) -> None:
+    rows = [{"id": f"{i}", "text": LINES.replace("day", f"day {i} of year")} for i in range(6)]
+    other = {"id": "2", "text": LINES.replace("miller", "fisher")}
+    twice = {"id": "5", "text": LINES.replace("miller", "baker")}
+    short = {"id": "9", "text": "x"}
+    kept = {"id": "9", "text": LINES.replace("miller", "smith")}
+    write_rows(tmp_path / "data", {"a/1.jsonl": [*rows[:4], short], "a/2.jsonl": [rows[5], twice, other, kept]})
+    asked = {"collections": [{"id": "a", "paths": ["a"], "id_column": "id"}], "dedup": dedup}
+    run = drive(tmp_path / "run", tmp_path / "data", **asked)
+    found = read(run, "documents")
+    assert {name: row["text"] for name, row in found.items()} == {
+        **{f"a/{i}": rows[i]["text"] for i in (0, 1, 2, 3, 5)},
+        "a/9": kept["text"],
+    }
+    dropped = ds.dataset(Path(run.folder) / "dropped" / "books").to_table().to_pylist()
+    stage = books.DOCUMENTS if dedup is None else books.UNIQUE
+    assert sorted((row["id"], row["reason"], row["stage"]) for row in dropped) == [
+        ("a/2", "duplicate/id", stage),
+        ("a/5", "duplicate/id", stage),
+        ("a/9", "books/too_short", books.CLEANED),
+    ]
+    if dedup is None:
+        other_batches = drive(tmp_path / "other", tmp_path / "data", batch_bytes=4096, **asked)
+        assert read(other_batches, "documents") == found
+    settings = BooksSettings.model_validate(asked)
+    assert list(run.results) == books.stages(settings)
+
+
+def test_where_no_id_is_there_twice_the_books_are_not_written_again(tmp_path: Path) -> None:
+    rows = [{"id": f"{i}", "text": LINES.replace("day", f"day {i} of year")} for i in range(4)]
+    write_rows(tmp_path / "data", {"a/1.jsonl": rows})
+    asked = {"collections": [{"id": "a", "paths": ["a"], "id_column": "id"}], "dedup": {}}
+    run = drive(tmp_path / "run", tmp_path / "data", **asked)
+    assert set(read(run, "documents")) == {f"a/{i}" for i in range(4)}
+    wanted = books.stages(BooksSettings.model_validate(asked))
+    assert list(run.results) == [stage for stage in wanted if stage != books.UNIQUE]
+
+
+def test_a_row_s_place_is_no_number_of_an_ebook(tmp_path: Path) -> None:
+    text = f"{LINES}\n\nEnd of Project Gutenberg's The Mill\n"
+    write_rows(tmp_path / "data", {"a/1.jsonl": [{"text": text}] * 3, "b/2.jsonl": [{"text": text, "id": 1342}]})
+    collections = [{"id": "a", "paths": ["a"]}, {"id": "b", "paths": ["b"], "id_column": "id"}]
+    run = drive(tmp_path / "run", tmp_path / "data", collections=collections)
+    urls = {name: row["url"] for name, row in read(run, "documents").items()}
+    assert urls == {**{f"a/1.jsonl#{i}": "" for i in range(3)}, "b/1342": "https://www.gutenberg.org/ebooks/1342"}
+
+
+def test_files_of_other_kinds_are_said_to_be_passed_over(world: Path, tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    launching.launch(
+        write_config(tmp_path / "run.json", world, 32 << 20), output=str(tmp_path / "run"), workers=1, console=console
+    )
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert said.count("passed over") == 1
+    assert "books.cleaned: files of other kinds, passed over: 1 .htm, 1 .jpg\n" in said
 
 
 @pytest.mark.parametrize(
@@ -332,6 +397,8 @@ def test_a_listed_book_has_its_title_and_year_and_a_changed_list_is_read_anew(tm
         ({"id": "a", "paths": ("nowhere",)}, r"collections\.0\.paths\.0: no file matches"),
         ({"id": "a", "paths": ("bad/1342-h",)}, r"collections\.0\.paths: 1 files, none of them \.txt"),
         ({"id": "a", "paths": ("twins",)}, r"2 files are called a but for their suffixes; they would share an id"),
+        ({"id": "a", "paths": ("parts",)}, r"a text is called p\.zip#a, as a book in the file p\.zip would be"),
+        ({"id": "a", "paths": ("bytes",)}, r"the file name b'.xff\.txt' is not UTF-8; rename it"),
         ({"id": "a", "paths": ("gutenberg",), "metadata": "no.csv"}, r"no\.csv: no list of books"),
     ],
 )
@@ -341,6 +408,10 @@ def test_inputs_that_cannot_be_right_are_refused_before_the_run(
     (world / "twins").mkdir(exist_ok=True)
     (world / "twins" / "a.txt").write_text("a")
     (world / "twins" / "a.txt.gz").write_bytes(gzip.compress(b"a"))
+    for folder, names in {"parts": (b"p.zip", b"p.zip#a.txt"), "bytes": (b"\xff.txt",)}.items():
+        (world / folder).mkdir(exist_ok=True)
+        for name in names:
+            (world / folder / os.fsdecode(name)).write_text("a")
     with pytest.raises(SettingsError, match=message):
         drive(tmp_path / "run", world, collections=[collection])
     assert not (tmp_path / "run").exists()
@@ -354,6 +425,8 @@ def test_settings_are_checked() -> None:
         BookCollection.model_validate({**one, "encoding": "klingon"})
     with pytest.raises(ValidationError, match="no text encoding that Python knows"):
         BookCollection.model_validate({**one, "encoding": "zlib"})
+    with pytest.raises(ValidationError, match="no text encoding that Python knows"):
+        BookCollection.model_validate({**one, "encoding": "unicode_escape"})
     assert BookCollection.model_validate({**one, "encoding": "Latin-1"}).encoding == "iso8859-1"
 
 

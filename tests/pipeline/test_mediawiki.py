@@ -147,13 +147,24 @@ def test_dumps_joined_to_one_file_are_read_on() -> None:
     assert [(item.id, item.wiki) for item in items][-2:] == [(5, "enwiki"), (8, "frwiki")]
 
 
+def test_an_empty_dump_among_joined_ones_lends_its_name_to_no_page() -> None:
+    named = [dump(*pages).replace(b"enwiki", wiki) for wiki, pages in ((b"dewiki", FIVE), (b"frwiki", ()))]
+    joined = b"".join(named) + dump(page(8)).replace(b"enwiki", b"itwiki")
+    items = read(joined, name="joined.xml")
+    assert [(item.wiki, item.id) for item in items] == [*(("dewiki", n) for n in range(1, 6)), ("itwiki", 8)]
+    assert brief(read(joined[: -len(TAIL)], name="joined.xml"))[-1] == "mediawiki/truncated"
+
+
 def test_the_files_name_tells_the_wiki_and_only_without_one_the_head() -> None:
     assert read(dump(page(1)), name="x/frwiki-latest.xml")[0].wiki == "frwiki"
     assert read(dump(page(1)), name="frwiki/pages.xml")[0].wiki == "enwiki"
     assert read(dump(page(1)).replace(b"<dbname>enwiki</dbname>", b""), name="pages.xml")[0].wiki == ""
     assert wiki_name("zh_min_nanwiki-20220701.xml") == "zh_min_nanwiki"
     assert wiki_name("MINI-dewiktionary.xml.bz2") == "dewiktionary"
-    assert wiki_name("wikis.xml") == ""
+    assert wiki_name("wikis.xml") == wiki_name("mediawiki-export.xml") == ""
+    assert wiki_name("mediawikiwiki-20220701.xml") == "mediawikiwiki"
+    assert wiki_name("my_dewiki.xml") == wiki_name("all_the_dewiki-1.xml") == "dewiki"
+    assert wiki_name("my_wiki.xml") == wiki_name("my_mediawiki.xml") == ""
 
 
 # Old schemas

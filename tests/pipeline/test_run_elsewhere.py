@@ -1,5 +1,6 @@
 """The same graphs on other people's machines: an object store's filesystem, and Dataflow as far as it goes offline."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -133,3 +134,6 @@ def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fing
     books = {"books.candidates", "books.duplicates"}
     here = {"tokenizer", "token_manifests", *books, *(f"commoncrawl.{name}" for name in launched)}
     assert set(run.results) - set(TRANSLATED) == here
+    inputs = json.loads((tmp_path / "run" / "manifest.json").read_text())["inputs"]
+    sources = {"wikipedia", "stackexchange", "books", "c4", "commoncrawl"}
+    assert {name for name, files in inputs.items() if files} == {*sources, "wikipedia citations"}

@@ -1,5 +1,6 @@
 """Members of 7z archives as streams: every method that dumps use, bounded memory, and archives that are damaged."""
 
+import bz2
 import hashlib
 import io
 import lzma
@@ -290,6 +291,19 @@ def test_any_damage_gives_the_same_bytes_or_a_fault(tmp_path_factory: Any, data:
     path.write_bytes(content)
     if not causes(path):
         assert read_all(path) == {"Badges.xml": b"badges" * 50, "Posts.xml": b"posts" * 50}
+
+
+def test_a_block_of_several_bzip2_streams_in_a_row_is_read_to_its_end() -> None:
+    parts = [TEXT[:100_000], b"", TEXT[100_000:]]
+    packed = b"".join(map(bz2.compress, parts))
+    coder = {"method": b"\x04\x02\x02", "properties": None, "numinstreams": 1, "numoutstreams": 1}
+    block = seven_zip._Block(0, len(packed), [coder])
+    entry = seven_zip._Entry(Member("Posts.xml", len(TEXT)), block, zlib.crc32(TEXT))
+    pieces = seven_zip._MemberPieces(entry, io.BytesIO(packed))
+    assert b"".join(iter(pieces.next, b"")) == TEXT
+    cut = seven_zip._Entry(entry.member, seven_zip._Block(0, len(packed) - 2000, [coder]), None)
+    with pytest.raises(MalformedRecord, match="the block ends inside the member"):
+        list(iter(seven_zip._MemberPieces(cut, io.BytesIO(packed)).next, b""))
 
 
 def test_a_window_that_is_too_large_is_refused() -> None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.batch import Batch
 from pipeline.document import Document
+from pipeline.sources import stackexchange_join
 from pipeline.sources.stackexchange_join import (
     JoinRules,
     Partition,
@@ -124,6 +126,19 @@ def test_a_partition_that_all_questions_fall_into_is_read_in_rounds(tmp_path: Pa
     tracemalloc.stop()
     assert found == 1500
     assert peak < 10_000_000
+
+
+@pytest.mark.parametrize(("round_bytes", "opened"), [(3000, 30), (2999, 90), (1500, 90), (100, 31 * 30)])
+def test_a_partition_that_fits_into_one_round_opens_each_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, round_bytes: int, opened: int
+) -> None:
+    files = write_files(tmp_path, [(number, number, 0, "x" * 100) for number in range(1, 31)], 1, 1)
+    paths: list[str] = []
+    plain = stackexchange_join.open_read
+    monkeypatch.setattr(stackexchange_join, "open_read", lambda path: paths.append(path) or plain(path))
+    (batch,) = read_all(files, 1, JoinRules(round_bytes=round_bytes))
+    assert len(batch.documents) == 30
+    assert len(paths) == opened
 
 
 def test_a_question_that_is_too_long_is_never_held(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_rows_may_be_written_in_other_ways(row: bytes, found: str) -> None:
         (rows(1, 2), ["1", "2"]),
         (HEAD + rows(1) + b"garbage" + rows(2) + END, ["1", "(stackexchange/garbage)", "2"]),
         (HEAD + rows(1).rstrip() + b"\0\0garbage", ["1", "(stackexchange/truncated)"]),
-        (HEAD + rows(1) + b"it's \"garbage\" />" + rows(2) + END, ["1", "(stackexchange/garbage)", "2"]),
+        (HEAD + rows(1) + b'it\'s "garbage" />' + rows(2) + END, ["1", "(stackexchange/garbage)", "2"]),
         (HEAD + b"garbage" + rows(2) + END, ["(stackexchange/garbage)", "2"]),
         (HEAD + rows(1) + b"<col/>" + rows(2) + END, ["1", "(stackexchange/garbage)", "2"]),
         (HEAD + rows(1) + END + b"\r\n\0\0", ["1"]),

@@ -374,6 +374,17 @@ def test_a_damaged_archive_gives_what_lies_before_the_damage_and_its_cause(tmp_p
     assert len(set(faults) & {"7z/bad_data", "7z/bad_crc", "stackexchange/bad_xml"}) == 1
 
 
+def test_an_archive_with_the_posts_of_several_sites_is_not_taken_for_one(tmp_path: Path) -> None:
+    both = {"Cooking/posts.xml": posts_xml([post(1)]), "Photos/posts.xml": posts_xml([answer(2, 1)])}
+    write(tmp_path / "data" / f"{SITE}.7z", packed(both))
+    write(tmp_path / "data" / "one.example.com.7z", packed({"one.example.com\\Posts.xml": posts_xml([post(3)])}))
+    run = drive(tmp_path / "run", tmp_path / "data", dumps=[{"id": "D", "paths": ["."]}])
+    assert set(kept(run)) == {"one.example.com/3"}
+    (error,) = errors(run)
+    assert (error["cause"], error["is_record"]) == ("stackexchange/several_posts", False)
+    assert "Cooking/posts.xml, Photos/posts.xml" in error["detail"]
+
+
 def test_a_dump_without_a_question_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(RunFailed, match="kept nothing of 1 records: stackexchange/orphan_answer 1"):
         run_posts(tmp_path, [answer(2, 1)])
@@ -387,6 +398,7 @@ def dumps(tmp_path: Path) -> Path:
     for name in ("a.example.com/Posts.xml", "b.example.com/Posts.xml", "Posts.xml", "b-2015/Posts.xml"):
         write(tmp_path / "data" / name, posts_xml([post(1)]))
     write(tmp_path / "data" / "b.example.com.7z", b"")
+    write(tmp_path / "data" / "c.example.com.7z.001", b"")
     write(tmp_path / "data" / "Users.xml", b"<users/>")
     write(tmp_path / "data" / "sites.yaml", b"sites:\n- {site: b.example.com, posts: 1}\n")
     write(tmp_path / "data" / "none.yaml", b"rule: x\n")
@@ -403,6 +415,7 @@ BOTH = {"id": "D", "paths": ["a.example.com", "b.example.com"]}
         ({"dumps": [BOTH]}, ["D~a.example.com", "D~b.example.com"]),
         ({"dumps": [BOTH], "sites": ["b.example.com"]}, ["D~b.example.com"]),
         ({"dumps": [BOTH], "sites": "sites.yaml"}, ["D~b.example.com"]),
+        ({"dumps": [{"id": "D", "paths": ["*/Posts.xml", "*.7z"]}], "sites": ["a.example.com"]}, ["D~a.example.com"]),
         ({"dumps": [{"id": "D", "paths": ["b-2015"], "site": "b.example.com"}]}, ["D~b.example.com"]),
         ({"dumps": [{"id": "D", "paths": ["a.example.com/Posts.xml", "a.example.com"]}]}, ["D~a.example.com"]),
     ],
@@ -422,6 +435,8 @@ def test_files_are_listed_by_dump_and_site(asked: dict[str, Any], names: list[st
         ({"dumps": [{"id": "D", "paths": ["Users.xml"]}]}, "no <site>.7z and no <site>/Posts.xml among the files"),
         ({"dumps": [{"id": "D", "paths": ["b-2015"]}]}, "dumps.0.site: needed, since .*b-2015"),
         ({"dumps": [{"id": "D", "paths": ["b.example.com", "*.7z"]}]}, "are both D~b.example.com"),
+        ({"dumps": [{"id": "D", "paths": ["*/Posts.xml", "*.7z"]}], "sites": "sites.yaml"}, "both D~b.example.com"),
+        ({"dumps": [{"id": "D", "paths": ["*.001"]}]}, r"c\.example\.com\.7z\.001 is a part of an archive"),
         ({"dumps": [BOTH], "sites": ["c.example.com", "d.example.com"]}, r"no file of c.example.com .*\(and 1 more\)"),
         ({"dumps": [BOTH], "sites": "none.yaml"}, "none.yaml has no list of sites; llama-corpus rank-sites writes one"),
         ({"dumps": [BOTH], "sites": "wrong.yaml"}, "'Beer' is no site"),
@@ -438,7 +453,9 @@ def test_what_is_not_there_is_one_line_before_anything_starts(asked: dict[str, A
     [
         ({"dumps": []}, "at least 1 item"),
         ({"dumps": [BOTH], "question_marker": "Q:\n"}, "question_marker: must be printable"),
-        ({"dumps": [{**BOTH, "site": "beer"}]}, "should match pattern"),
+        ({"dumps": [{**BOTH, "site": "beer"}]}, "'beer' is no site, such as beer.stackexchange.com"),
+        ({"dumps": [BOTH], "sites": []}, "sites\n.*an empty list; null reads all sites"),
+        ({"dumps": [BOTH], "sites": ["a.example.com", "Beer"]}, "'Beer' is no site, such as beer.stackexchange.com"),
         ({"dumps": [BOTH], "partition_bytes": 10}, "greater than or equal to 1024"),
         ({"dumps": [BOTH], "partition_size": 10}, "Extra inputs"),
     ],

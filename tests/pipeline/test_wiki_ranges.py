@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.document import MalformedRecord, Shard
-from pipeline.sources.wiki_ranges import read_dump, read_site, split_shards
+from pipeline.sources.wiki_ranges import cut_shard, read_dump, read_site, split_shards
 from pipeline.sources.wiki_xml import WikiPage
 
 NAME = "dewiki-20220720-pages-articles.xml"
@@ -125,12 +125,12 @@ def read(shard: Shard) -> list:
 
 
 def read_parts(shard: Shard, split_bytes: int) -> list:
-    return [item for part in split_shards([shard], split_bytes) for item in read(part)]
+    return [item for part in cut_shard(shard, split_bytes) for item in read(part)]
 
 
 def sizes_for(name: str) -> list[int]:
     size = len(FILES[name])
-    few = {size - 1, size // 2, size // 3 + 1, size // 7 + 1, 1024, 1500}
+    few = {size - 1, size // 2, size // 3 + 1, size // 7 + 1, max(1024, size // 30), max(1500, size // 20)}
     return sorted(one for one in few if 300 < one < size)
 
 
@@ -141,7 +141,7 @@ def test_the_ranges_of_a_file_give_its_pages_and_its_faults_each_once(
     shard = shard_of(FILES[name])
     whole = read(shard)
     for split_bytes in sizes_for(name):
-        assert len(split_shards([shard], split_bytes)) > 1
+        assert len(cut_shard(shard, split_bytes)) > 1
         assert read_parts(shard, split_bytes) == whole, split_bytes
 
 
@@ -196,7 +196,8 @@ def in_memory(data: bytes, split_bytes: int | None) -> list:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "open_read", lambda _: io.BytesIO(data))
         shard = Shard("wikipedia", "S", NAME, len(data))
-        return [told(item) for part in split_shards([shard], split_bytes) for item, _ in read_dump(part)]
+        parts = cut_shard(shard, split_bytes) if split_bytes and data else [shard]
+        return [told(item) for part in parts for item, _ in read_dump(part)]
 
 
 def test_a_page_belongs_to_the_range_in_which_its_stream_starts(shard_of: Callable[..., Shard]) -> None:
@@ -245,6 +246,8 @@ def test_files_that_are_short_or_cannot_be_entered_in_the_middle_stay_whole(
     short = shard_of(FILES["plain"])
     assert split_shards([short], short.size) == [short]
     assert split_shards([short], None) == [short]
+    single = shard_of(FILES["one stream"], "dewiki-1.xml.bz2")
+    assert split_shards([single], 1024) == [single]
     packed = shard_of(gzip.compress(FILES["plain"]), "dewiki.xml.bz2")  # the content tells, not the name
     assert split_shards([packed], 1024) == [packed]
     archive = tmp_path / "a.7z"
@@ -254,13 +257,45 @@ def test_files_that_are_short_or_cannot_be_entered_in_the_middle_stay_whole(
     assert split_shards([whole], 1024) == [whole]
 
 
+@pytest.mark.parametrize("pack", [bytes, lambda data: cut_anywhere(900, data)], ids=["plain", "streams"])
+def test_dumps_joined_to_a_file_whose_name_tells_no_wiki_keep_their_wikis(
+    pack: Callable[[bytes], bytes], shard_of: Callable[..., Shard]
+) -> None:
+    """Else the pages of the second would be ascribed to the first's wiki, and lost as copies of its pages."""
+    other = WHOLE.replace("<dbname>dewiki<", "<dbname>frwiki<")
+    shard = shard_of(pack((WHOLE + other).encode()), "joined.xml")
+    found = [item for part in split_shards([shard], 2000) for item, _ in read_dump(part)]
+    assert [(item.wiki, item.id) for item in found] == [(w, n) for w in ("dewiki", "frwiki") for n in range(1, 41)]
+    assert len(split_shards([shard], 2000, lambda _: "dewiki")) > 1
+
+
+def test_a_bzip2_file_is_split_where_a_stream_begins_behind_the_first_range(
+    shard_of: Callable[..., Shard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker would have all of a single stream, and its progress be that of the first range."""
+    first, rest = bz2.compress((HEAD + "".join(PAGES)).encode()), bz2.compress(TAIL.encode())
+    shard = shard_of(first + rest)
+    for split_bytes, parts in (
+        (len(first) - 1, 2),
+        (len(first), 2),
+        (len(first) + 1, 1),
+        (1024, -(-shard.size // 1024)),
+    ):
+        assert len(split_shards([shard], split_bytes)) == parts
+        assert read_parts(shard, split_bytes) == read(shard)
+    monkeypatch.setattr("pipeline.sources.bz2_streams.READ_BYTES", 7)  # the magic lies on a border of what is read
+    for reach in (len(first) - 1024 + 9, len(first) - 1024 + 10):
+        monkeypatch.setattr("pipeline.sources.wiki_ranges._MAX_STREAM_BYTES", reach)
+        assert (len(split_shards([shard], 1024)) > 1) == (reach == len(first) - 1024 + 10)
+
+
 def test_a_range_in_the_middle_of_a_stream_is_searched_and_no_further(tmp_path: Path) -> None:
     """Else each of the hundred ranges of a file that is one stream would read all that follows."""
     data = bz2.compress((HEAD + "".join(page(n, 20_000) for n in range(150)) + TAIL).encode(), 1)
     (tmp_path / NAME).write_bytes(data)
     shard = Shard("wikipedia", "S", str(tmp_path / NAME), len(data))
     start = time.perf_counter()
-    found = [[item.id for item, _ in read_dump(part)] for part in split_shards([shard], len(data) // 40)]
+    found = [[item.id for item, _ in read_dump(part)] for part in cut_shard(shard, len(data) // 40)]
     whole = time.perf_counter() - start
     assert found[0] == list(range(150))
     assert not any(found[1:])
@@ -306,7 +341,7 @@ def test_an_archive_gives_the_pages_of_its_dumps_in_their_latest_revision(tmp_pa
 
 
 def test_an_archive_that_is_cut_or_damaged_gives_what_comes_before_and_one_error(tmp_path: Path) -> None:
-    whole = HEAD + "".join(page(n, 40_000) for n in range(60)) + TAIL
+    whole = HEAD + "".join(page(n, 40_000) for n in range(24)) + TAIL
     shard = archive_of(tmp_path / "dewiki.7z", **{"dewiki.xml": whole.encode()})
     content = Path(shard.path).read_bytes()
     cases = {"7z/truncated": content[: len(content) // 2], "7z/bad_data": flipped(content, 0.5, 0.51, 0.52)}
@@ -319,7 +354,7 @@ def test_an_archive_that_is_cut_or_damaged_gives_what_comes_before_and_one_error
         if cause == "7z/truncated":  # its header stands at the end
             assert (errors, pages) == ([cause], [])
         else:
-            assert 0 < len(pages) < 60
+            assert 0 < len(pages) < 24
             assert errors in (
                 [cause],
                 ["7z/bad_crc"],
@@ -331,10 +366,29 @@ def test_an_archive_that_is_cut_or_damaged_gives_what_comes_before_and_one_error
 def test_an_archive_without_a_dump_is_an_error(tmp_path: Path) -> None:
     (item,) = [item for item, _ in read_dump(archive_of(tmp_path / "dewiki.7z", **{"readme.txt": b"nothing"}))]
     assert (item.cause, item.is_record) == ("mediawiki/empty", False)
+    assert item.detail == "no member of the archive ends in .xml"
+    (item,) = [item for item, _ in read_dump(archive_of(tmp_path / "frwiki.7z", **{"frwiki.xml": b""}))]
+    assert (item.cause, item.detail) == ("mediawiki/empty", "nothing in the file")
+
+
+def test_members_of_an_archive_are_each_of_the_wiki_that_their_name_tells(tmp_path: Path) -> None:
+    members = {f"{wiki}-1.xml": WHOLE.encode() for wiki in ("frwiki", "itwiki")}
+    items = [item for item, _ in read_dump(archive_of(tmp_path / "all.7z", **members))]
+    assert [(item.wiki, item.id) for item in items] == [(w, n) for w in ("frwiki", "itwiki") for n in range(1, 41)]
+
+
+def test_damage_in_one_member_of_an_archive_is_told_for_each_that_cannot_be_read(tmp_path: Path) -> None:
+    members = {f"p{n}.xml": (HEAD + "".join(page(i, 30_000) for i in range(8)) + TAIL).encode() for n in (1, 2)}
+    shard = archive_of(tmp_path / "dewiki.7z", **members)
+    content = Path(shard.path).read_bytes()
+    Path(shard.path).write_bytes(flipped(content, 0.2, 0.21, 0.22))
+    items = [item for item, _ in read_dump(shard)]
+    assert any(isinstance(item, MalformedRecord) and item.cause.startswith("7z/") for item in items)
+    assert {item.id for item in items if isinstance(item, WikiPage)} <= set(range(8))
 
 
 class Endless(io.RawIOBase):
-    """A page of 300 MB that is nowhere, between two small ones."""
+    """A page of many megabytes that is nowhere, between two small ones."""
 
     def __init__(self, size: int) -> None:
         self._parts = [
@@ -357,8 +411,8 @@ class Endless(io.RawIOBase):
         return 0
 
 
-def test_a_page_of_300_megabytes_is_an_error_and_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    size = 300 << 20
+def test_a_page_of_100_megabytes_is_an_error_and_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 100 << 20
     monkeypatch.setattr("pipeline.sources.wiki_ranges.open_read", lambda _: Endless(size))
     tracemalloc.start()
     items = [item for item, _ in read_dump(Shard("w", "S", NAME, size), max_page_bytes=8 << 20)]
@@ -390,9 +444,20 @@ def test_namespaces_that_are_given_count_in_every_range_where_pages_do_not_numbe
     data = WHOLE.replace("<ns>0</ns>", "").replace("<title>P", "<title>Portal:P").encode()
     for known, expected in ((None, 0), ({"portal": 100}, 100)):
         for split_bytes in (None, 5000):
-            parts = split_shards([shard_of(data)], split_bytes)
+            shard = shard_of(data)
+            parts = split_shards([shard], split_bytes)
             items = [item for part in parts for item, _ in read_dump(part, namespaces=known)]
             assert [item.namespace for item in items] == [expected] * 40
+
+
+def test_the_address_in_an_old_head_tells_whose_it_is(shard_of: Callable[..., Shard]) -> None:
+    """Before schema 0.8 no head names the database."""
+    base = "<base>http://zh-yue.wikipedia.org/wiki/Main_Page</base>"
+    old = shard_of(WHOLE.replace("<dbname>dewiki</dbname>", base).encode(), "pages.xml")
+    assert read_site(old).database == "zh_yuewiki"
+    assert {item.wiki for item, _ in read_dump(old)} == {"zh_yuewiki"}
+    project = WHOLE.replace("<dbname>dewiki</dbname>", "<base>http://de.wiktionary.org/wiki/Main_Page</base>")
+    assert read_site(shard_of(project.encode(), "pages.xml")).database == ""
 
 
 def test_the_head_of_a_dump_tells_whose_it_is(shard_of: Callable[..., Shard]) -> None:

@@ -91,6 +91,17 @@ def test_articles_that_change_without_their_citations_train_nothing_again(own: R
     assert model.stat().st_mtime_ns == before
 
 
+def test_where_other_dumps_are_read_their_citations_take_the_place_of_those_before(own: Run) -> None:
+    before = cited(own)
+    values = config("run", wikipedia=wikipedia("wikipedia/20220701/srwiki*", split_bytes=9000))
+    stages = stage_names(own.settings)
+    again = drive(Path(own.folder).parent, values, stages=stages[: stages.index(CITED) + 1])
+    urls = [normalize_url(f"http://wiki-srwiki.example/{number}") for number in range(1, 13)]
+    assert set(cited(again)) == set(fingerprint_urls(urls).tolist())
+    assert not set(cited(again)) & set(before)
+    assert not list(Path(own.folder, "documents", "wikipedia").glob("*enwiki*"))
+
+
 def test_a_run_that_does_not_read_wikipedia_cannot_take_its_citations() -> None:
     with pytest.raises(SettingsError, match=r"commoncrawl\.reference\.wikipedia"):
         parse_settings(RunSettings, {"name": "x", **config("run")}, origin="x.yaml")

@@ -1,0 +1,111 @@
+"""Killed in the middle of either stage, StackExchange ends with the bytes of an undisturbed run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import py7zr
+from rich.console import Console
+
+from pipeline import launch as launching
+
+ROOT = Path(__file__).parent.parent.parent
+SITES = ("a.example.com", "b.example.com")
+EVERYTHING = ("documents", "dropped", "errors")
+#: Small enough that both stages have many batches, so that there is a middle to be killed in.
+SMALL = {"partition_bytes": 24_000, "split_bytes": 200_000}
+QUESTIONS = 500
+
+Digests = Callable[..., dict[str, str]]
+
+
+def rows() -> Iterator[str]:
+    for number in range(1, QUESTIONS):
+        body = f"&lt;p&gt;{number * 7919} is asked {'again and ' * (number % 40)}again.&lt;/p&gt;"
+        yield f'<row Id="{number}" PostTypeId="1" Score="{number % 7}" Title="T {number}" Body="{body}" />'
+        parent, kind = number * 31 % QUESTIONS or QUESTIONS + 1, 5 if number % 50 == 0 else 2
+        answer = f'<row Id="{QUESTIONS + number}" PostTypeId="{kind}" ParentId="{parent}" Score="{number % 5}"'
+        yield f'{answer} Body="{body}" />' if number % 60 else f"{answer} Body="
+
+
+def write_config(folder: Path) -> Path:
+    for site in SITES:
+        (folder / "data" / site).mkdir(parents=True)
+        content = "<posts>\n" + "\n".join(rows()) + "\n</posts>"
+        (folder / "data" / site / "Posts.xml").write_text(content)
+    source = {"dumps": [{"id": "D", "paths": list(SITES)}], **SMALL}
+    values = {"data": str(folder / "data"), "batch_bytes": 32 << 10, "sources": {"stackexchange": source}}
+    config = folder / "run.yaml"
+    config.write_text(json.dumps({**values, "tokenizer": None, "tokens": None}))  # JSON is YAML
+    return config
+
+
+def commits(output: Path, stage: str) -> dict[str, int]:
+    """Give the commits of a stage with the time each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
+
+
+def kill_once_committed(config: Path, output: Path, stage: str, count: int) -> dict[str, int]:
+    """Start the run as a process group of its own and kill all of it once a stage has that many commits."""
+    program = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", str(config)]
+    arguments = ["--output", str(output), "--workers", "1"]
+    terminal = output.parent / "terminal.txt"
+    with terminal.open("ab") as shown:
+        process = subprocess.Popen([*program, *arguments], cwd=ROOT, start_new_session=True, stdout=shown, stderr=shown)
+    while process.poll() is None and len(commits(output, stage)) < count:
+        time.sleep(0.005)
+    assert process.poll() is None, terminal.read_text()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(0.2)
+    return commits(output, stage)
+
+
+def test_a_truncated_archive_that_is_fetched_again_gives_what_it_had_given_whole(
+    tmp_path: Path, digests: Digests
+) -> None:
+    config, quiet, archive = write_config(tmp_path), Console(quiet=True), tmp_path / "data" / f"{SITES[0]}.7z"
+    posts = tmp_path / "data" / SITES[0] / "Posts.xml"
+    with py7zr.SevenZipFile(archive, "w", filters=[{"id": py7zr.FILTER_BZIP2}]) as packed:
+        packed.write(posts, "Posts.xml")
+    posts.unlink()
+    config.write_text(config.read_text().replace(f'"{SITES[0]}"', f'"{archive.name}"'))
+    content = archive.read_bytes()
+
+    def run(output: Path) -> dict[str, str]:
+        launching.launch(str(config), output=str(output), workers=1, console=quiet)
+        return digests(output, EVERYTHING)
+
+    whole = run(tmp_path / "whole")
+    archive.write_bytes(content[: len(content) // 2])
+    cut = run(tmp_path / "run")
+    assert not any(SITES[0] in name for name in cut if name.startswith("documents/"))
+    (error,) = [name for name in cut if "stackexchange.posts" in name and SITES[0] in name]
+    assert "7z/truncated" in (tmp_path / "run" / error).read_text()
+    archive.write_bytes(content)
+    assert run(tmp_path / "run") == whole
+
+
+def test_killed_in_both_stages_a_run_ends_with_the_bytes_of_an_undisturbed_one(
+    tmp_path: Path, digests: Digests
+) -> None:
+    config, quiet = write_config(tmp_path), Console(quiet=True)
+    whole, output = tmp_path / "whole", tmp_path / "run"
+    launching.launch(str(config), output=str(whole), workers=1, console=quiet)
+    left: dict[str, dict[str, int]] = {}
+    for stage in ("stackexchange.posts", "stackexchange.documents"):
+        left[stage] = kill_once_committed(config, output, stage, 5)
+        assert 0 < len(left[stage]) < len(commits(whole, stage))
+        assert not (output / "report.html").exists()
+    launching.launch(str(config), output=str(output), workers=1, console=quiet)
+    assert digests(output, EVERYTHING) == digests(whole, EVERYTHING)
+    assert not list(output.rglob("*.partial"))
+    for stage, before in left.items():
+        after = commits(output, stage)
+        assert {name: after[name] for name in before} == before, "committed batches were written again"
+        assert sorted(after) == sorted(commits(whole, stage))
