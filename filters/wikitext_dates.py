@@ -44,8 +44,8 @@ def _as_of(arguments: Arguments, rest: str, name: str, names: WikiNames) -> str:
     if alternative := first(arguments, "alt"):
         return alternative
     date = _date({**arguments, "df": arguments.get("df", "y")}, rest, name, names)
-    word = "as of" if first(arguments, "lc") else "As of"
-    return f"{word} {date}" if not first(arguments, "since") else f"{word.replace('as of', 'since')} {date}"
+    words = "since" if first(arguments, "since") else "as of"
+    return f"{words if first(arguments, 'lc') else words.capitalize()} {date}"
 
 
 _YEAR_DIGITS = 4

@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from filters.wiki_countries import COUNTRIES
+from filters.wiki_countries import country_names
 from filters.wiki_names import WikiNames
 from filters.wiki_templates import ANYWHERE, LOCAL, OTHER, PREFIXES
 from filters.wikitext_arguments import Arguments, first, named_arguments
@@ -37,7 +37,7 @@ class Rules:
         self._rules = {**_by_name(ANYWHERE), **_by_name(LOCAL.get(language, OTHER))}
         self._prefixes = tuple(sorted(PREFIXES, key=len, reverse=True))
         self._has_ordinals = language == "fr"
-        self.countries = frozenset(name for name in COUNTRIES.get(language, "").split("|") if name)
+        self.countries = country_names(language)
 
     def find(self, name: str) -> str | None:
         """Give what a template shows, ``None`` where it carries no words. The name is in lower case."""

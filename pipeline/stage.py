@@ -25,6 +25,7 @@ from pipeline.files import WrittenFile, join
 
 _LIBRARIES = (
     "apache-beam",
+    "babel",
     "charset-normalizer",
     "datasketch",
     "fasttext-numpy2",

@@ -90,6 +90,7 @@ WORDS = [
     ("enwiki", "{{USD|5 million}}, {{val|5.2|0.1|e=3|u=km}}, {{nts|12345}}", "US$5 million, 5.2±0.1×10^3 km, 12,345"),
     ("enwiki", "{{height|ft=6|in=2}}, {{chem|H|2|O}}, {{sic|teh}}", "6 ft 2 in, H2O, teh [sic]"),
     ("enwiki", "{{As of|2015|6|30}}, b {{as of|2011|lc=y}}", "As of 30 June 2015, b as of 2011"),
+    ("enwiki", "{{As of|2011|since=y}}, {{as of|2011|lc=y|since=y}}", "Since 2011, since 2011"),
     ("enwiki", "{{plainlist|\n* a\n* b\n}}", "a\nb"),
     ("enwiki", "{{poem|a<br>b}}\n{{verse translation|x\ny|c\nd}}", "a\nb\n\nx\n\ny\n\nc\n\nd"),
     ("enwiki", "{{collapse|a b|title=c}}", "a b"),

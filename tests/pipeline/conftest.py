@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.shelf import Shelf, set_up_shelf
+
 RECORD_ID = "<urn:uuid:00000000-0000-4000-8000-{:012d}>"
 
 
@@ -85,3 +87,9 @@ def inflate_all(data: bytes, at: int) -> tuple[bytes, int]:
 def count_starts() -> Callable[[bytes], int]:
     """Count the record starts in a file's bytes, another way than the reader."""
     return count_record_starts
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """An empty object store, known to this process and to workers."""
+    return set_up_shelf(tmp_path / "shelf", monkeypatch)

@@ -28,10 +28,10 @@ from pipeline.leftovers import describe_leftovers
 from pipeline.run import Run
 from pipeline.settings import SettingsError
 from pipeline.sources import books
+from tests.shelf import FLAGS, Shelf
 
 ROOT = Path(__file__).parent.parent.parent
 CORPUS = ROOT / "tests" / "corpus"
-PLUGINS = ROOT / "tests" / "plugins"
 EVERYTHING = ("documents", "dropped", "errors")
 LINES = "\n".join(f"The miller rose early on day {day} and went down to look at the river." for day in range(40)) + "\n"
 LICENCE = "\n\n".join(f"1.{'ABCDEF'[i % 6]}.  Project Gutenberg-tm electronic works, term {i}." for i in range(60))
@@ -287,28 +287,12 @@ def test_a_killed_run_ends_with_the_bytes_of_an_undisturbed_one(world: Path, tmp
 
 
 def test_books_may_lie_on_an_object_store(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digests: Digests, whole: Run
+    world: Path, tmp_path: Path, shelf: Shelf, digests: Digests, whole: Run
 ) -> None:
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
-    monkeypatch.setenv("SHELF", str(shelf))
-    monkeypatch.setenv("PYTHONPATH", str(PLUGINS))
-    monkeypatch.syspath_prepend(str(PLUGINS))
-    import shelf_filesystem
-
-    assert shelf_filesystem.ShelfFileSystem.scheme() == "shelf"
-    for path in world.rglob("*"):
-        if path.is_file():
-            (shelf / f"dumps/{path.relative_to(world)}".replace("/", "%2F")).write_bytes(path.read_bytes())
-    drive(tmp_path / "run", "shelf://dumps", flags=["--beam_plugins=shelf_filesystem.ShelfFileSystem"])
-    for file in shelf.iterdir():
-        key = file.name.replace("%2F", "/").replace("%23", "#").replace("%7E", "~")
-        if key.startswith("results/run/"):
-            target = tmp_path / key.removeprefix("results/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
-    found = {path.replace("%2B", "+"): sha for path, sha in digests(tmp_path / "run", EVERYTHING).items()}
-    assert found == digests(whole.folder, EVERYTHING)
+    shelf.upload(world, "dumps")
+    drive(tmp_path / "run", "shelf://dumps", flags=FLAGS)
+    shelf.download("results/run", tmp_path / "run")
+    assert digests(tmp_path / "run", EVERYTHING) == digests(whole.folder, EVERYTHING)
 
 
 def test_a_listed_book_has_its_title_and_year_and_a_changed_list_is_read_anew(tmp_path: Path) -> None:

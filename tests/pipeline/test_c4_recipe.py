@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow.dataset as ds
 import pytest
@@ -19,10 +19,9 @@ from rich.console import Console
 from pipeline import launch as launching
 from pipeline.c4_settings import C4Settings
 from pipeline.run import Run, RunFailed
-from pipeline.runner import Engine
 from pipeline.settings import SettingsError
 from pipeline.sources import c4
-from pipeline.stage import Job
+from tests.recorded import Recorded
 
 ROOT = Path(__file__).parent.parent.parent
 NEW, OLD = "2019-04-25T12:57:54Z", "2019-04-24T12:57:54Z"
@@ -726,23 +725,6 @@ def test_settings_written_out_can_be_read_again() -> None:
     for asked in ({"paths": ("a",), "language": {"language": "de"}}, {"dumps": DUMPS, "dedup": "spans"}):
         settings = C4Settings.model_validate(asked)
         assert C4Settings.model_validate(settings.model_dump(mode="json")) == settings
-
-
-class Recorded:
-    """An engine that notes what each graph shuffles before it runs it."""
-
-    shuffled: ClassVar[list[set[str]]] = []
-
-    def __init__(self, *_: Any) -> None:
-        self._here = Engine(1)
-
-    def run(self, job: Job, log: str) -> None:
-        root = self._here.pipeline(1, log)
-        job.build(root)
-        steps = root.to_runner_api().components.transforms.values()
-        names = {step.unique_name for step in steps if step.spec.urn == "beam:transform:group_by_key:v1"}
-        self.shuffled.append({name.rpartition("/")[2] for name in names})
-        self._here.run(job, log)
 
 
 def test_no_text_is_shuffled(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

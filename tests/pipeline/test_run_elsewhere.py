@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 
@@ -13,10 +12,10 @@ from pipeline import launch as launch_module
 from pipeline.runner import Engine
 from pipeline.stage import Job
 from tests.kenlm import needs_kenlm
+from tests.shelf import FLAGS, Shelf
 from tokenizer.reader import TokenShards
 
 ROOT = Path(__file__).parent.parent.parent
-PLUGINS = ROOT / "tests" / "plugins"
 DATAFLOW = (
     "--runner=DataflowRunner",
     "--project=my-project",
@@ -33,53 +32,22 @@ Digests = Callable[..., dict[str, str]]
 RunDemo = Callable[..., Any]
 
 
-@pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty shelf, its filesystem known to this process and to workers."""
-    folder = tmp_path / "shelf"
-    folder.mkdir()
-    monkeypatch.setenv("SHELF", str(folder))
-    monkeypatch.setenv("PYTHONPATH", str(PLUGINS))
-    monkeypatch.syspath_prepend(str(PLUGINS))
-    import shelf_filesystem
-
-    assert shelf_filesystem.ShelfFileSystem.scheme() == "shelf"
-    return folder
-
-
-def upload(shelf: Path, folder: Path, bucket: str) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            name = f"{bucket}/{path.relative_to(folder)}".replace("/", "%2F")
-            (shelf / name).write_bytes(path.read_bytes())
-
-
-def download(shelf: Path, bucket: str, folder: Path) -> None:
-    for file in shelf.iterdir():
-        key = unquote(file.name)
-        if key.startswith(f"{bucket}/"):
-            target = folder / key.removeprefix(f"{bucket}/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_inputs_and_run_folder_may_lie_on_an_object_store(
-    workers: int, shelf: Path, demo: Path, run_demo: RunDemo, digests: Digests, tmp_path: Path
+    workers: int, shelf: Shelf, demo: Path, run_demo: RunDemo, digests: Digests, tmp_path: Path
 ) -> None:
-    upload(shelf, ROOT / "tests" / "corpus" / "commoncrawl", "dumps/commoncrawl")
-    flags = ["--beam_plugins=shelf_filesystem.ShelfFileSystem"]
-    run_demo("shelf://results/run", "data=shelf://dumps", workers=workers, flags=flags)
-    download(shelf, "results/run", tmp_path / "run")
+    shelf.upload(ROOT / "tests" / "corpus" / "commoncrawl", "dumps/commoncrawl")
+    run_demo("shelf://results/run", "data=shelf://dumps", workers=workers, flags=FLAGS)
+    shelf.download("results/run", tmp_path / "run")
     folders = ("documents", "dropped", "errors", "tokenizer", "tokens")
     assert digests(tmp_path / "run", folders) == digests(demo, folders)
-    assert not [file for file in shelf.iterdir() if file.name.endswith((".partial", ".upload"))]
+    assert not [file for file in shelf.folder.iterdir() if file.name.endswith((".partial", ".upload"))]
 
 
-def test_token_shards_are_read_from_an_object_store_by_ranges(shelf: Path, demo: Path, digests: Digests) -> None:
+def test_token_shards_are_read_from_an_object_store_by_ranges(shelf: Shelf, demo: Path, digests: Digests) -> None:
     from pipeline.files import open_read
 
-    upload(shelf, demo / "tokens", "tokens")
+    shelf.upload(demo / "tokens", "tokens")
     here = TokenShards.open(str(demo / "tokens" / "commoncrawl"))
     there = TokenShards.open("shelf://tokens/commoncrawl", open_file=open_read, verify=True)
     for start in (0, 1000, here.num_tokens - 128):

@@ -20,10 +20,10 @@ from pipeline.run import Run, RunFailed
 from pipeline.settings import SettingsError
 from pipeline.sources import stackexchange
 from pipeline.stackexchange_settings import StackExchangeSettings
+from tests.shelf import FLAGS, Shelf
 
 ROOT = Path(__file__).parent.parent.parent
 MINI = ROOT / "tests" / "corpus" / "stackexchange"
-PLUGINS = ROOT / "tests" / "plugins"
 KITCHEN, GARDEN = "kitchen.stackexchange.example", "jardin.stackexchange.example"
 META = "kitchen.meta.stackexchange.example"
 EVERYTHING = ("documents", "dropped", "errors")
@@ -244,19 +244,9 @@ def test_lost_commits_are_made_again_with_the_same_bytes(mini: Run, tmp_path: Pa
 
 
 def test_inputs_and_run_folder_may_lie_on_an_object_store(
-    mini: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digests: Digests
+    mini: Run, tmp_path: Path, shelf: Shelf, digests: Digests
 ) -> None:
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
-    monkeypatch.setenv("SHELF", str(shelf))
-    monkeypatch.setenv("PYTHONPATH", str(PLUGINS))
-    monkeypatch.syspath_prepend(str(PLUGINS))
-    import shelf_filesystem
-
-    assert shelf_filesystem.ShelfFileSystem.scheme() == "shelf"
-    for path in MINI.rglob("*"):
-        if path.is_file():
-            (shelf / f"dumps/{path.relative_to(MINI)}".replace("/", "%2F")).write_bytes(path.read_bytes())
+    shelf.upload(MINI, "dumps")
     dump = {"id": "2020-01", "paths": ("shelf://dumps/**",)}
     values = {
         "data": "shelf://dumps",
@@ -264,11 +254,8 @@ def test_inputs_and_run_folder_may_lie_on_an_object_store(
         "sources": {"stackexchange": {"dumps": [dump], **SMALL}},
     }
     config = write(tmp_path / "run.yaml", json.dumps({**values, "tokenizer": None, "tokens": None}).encode())
-    flags = ["--beam_plugins=shelf_filesystem.ShelfFileSystem"]
-    launching.launch(str(config), output="shelf://results/run", workers=1, flags=flags, console=Console(quiet=True))
-    for file in shelf.iterdir():
-        if file.name.startswith("results%2Frun"):
-            write(tmp_path / file.name.replace("%2F", "/"), file.read_bytes())
+    launching.launch(str(config), output="shelf://results/run", workers=1, flags=FLAGS, console=Console(quiet=True))
+    shelf.download("results", tmp_path / "results")
     assert digests(tmp_path / "results" / "run", EVERYTHING) == digests(mini.folder, EVERYTHING)
 
 

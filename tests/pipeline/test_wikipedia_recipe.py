@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import quote, unquote
+from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -27,16 +26,15 @@ from pipeline.commits import list_commits, read_commits
 from pipeline.document import Document
 from pipeline.leftovers import describe_leftovers
 from pipeline.run import Run, RunFailed
-from pipeline.runner import Engine
 from pipeline.settings import SettingsError
 from pipeline.sources import wikipedia
 from pipeline.sources.wikipedia_steps import DumpReading, check_text
-from pipeline.stage import Job
 from pipeline.wikipedia_settings import LLAMA_LANGUAGES, WikipediaSettings
+from tests.recorded import Recorded
+from tests.shelf import FLAGS, Shelf
 
 ROOT = Path(__file__).parent.parent.parent
 CORPUS = ROOT / "tests" / "corpus"
-PLUGINS = ROOT / "tests" / "plugins"
 EVERYTHING = ("documents", "dropped", "errors")
 LONG = "This article has enough text to stay where it is, and says so."
 
@@ -557,24 +555,6 @@ def test_an_article_without_text_goes_and_one_with_enough_stays() -> None:
     assert verdict("Fives") is None
 
 
-class Recorded:
-    """An engine that notes what each graph shuffles before it runs it."""
-
-    shuffled: ClassVar[list[set[str]]] = []
-
-    def __init__(self, *_: Any) -> None:
-        self._here = Engine(1)
-
-    def run(self, job: Job, log: str) -> None:
-        root = self._here.pipeline(1, log)
-        assert job.build is not None
-        job.build(root)
-        steps = root.to_runner_api().components.transforms.values()
-        names = {step.unique_name for step in steps if step.spec.urn == "beam:transform:group_by_key:v1"}
-        self.shuffled.append({name.rpartition("/")[2] for name in names})
-        self._here.run(job, log)
-
-
 def test_no_text_is_shuffled(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launching, "Engine", Recorded)
     Recorded.shuffled.clear()
@@ -585,33 +565,12 @@ def test_no_text_is_shuffled(world: Path, tmp_path: Path, monkeypatch: pytest.Mo
 # On another filesystem
 
 
-@pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "shelf"
-    folder.mkdir()
-    monkeypatch.setenv("SHELF", str(folder))
-    monkeypatch.setenv("PYTHONPATH", str(PLUGINS))
-    monkeypatch.syspath_prepend(str(PLUGINS))
-    import shelf_filesystem
-
-    assert shelf_filesystem.ShelfFileSystem.scheme() == "shelf"
-    return folder
-
-
-def test_ranges_archives_and_the_run_may_lie_on_an_object_store(shelf: Path, tmp_path: Path, digests: Digests) -> None:
+def test_ranges_archives_and_the_run_may_lie_on_an_object_store(shelf: Shelf, tmp_path: Path, digests: Digests) -> None:
     asked: dict[str, Any] = {"dumps": corpus_dumps(), "split_bytes": 8192}
-    for path in (CORPUS / "wikipedia").rglob("*"):
-        if path.is_file():
-            (shelf / quote(f"dumps/wikipedia/{path.relative_to(CORPUS / 'wikipedia')}", safe="")).write_bytes(
-                path.read_bytes()
-            )
+    shelf.upload(CORPUS / "wikipedia", "dumps/wikipedia")
     here = drive(tmp_path / "here", CORPUS, **asked)
-    flags = ["--beam_plugins=shelf_filesystem.ShelfFileSystem"]
-    drive("shelf://results/run", "shelf://dumps", flags=flags, config=tmp_path, **asked)
-    for file in shelf.iterdir():
-        key = unquote(file.name)
-        if key.startswith("results/run/"):
-            write_files(tmp_path / "there", {key.removeprefix("results/run/"): file.read_bytes()})
+    drive("shelf://results/run", "shelf://dumps", flags=FLAGS, config=tmp_path, **asked)
+    shelf.download("results/run", tmp_path / "there")
     assert digests(tmp_path / "there", EVERYTHING) == digests(here.folder, EVERYTHING)
 
 
