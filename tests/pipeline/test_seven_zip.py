@@ -183,7 +183,19 @@ def causes(path: Path) -> list[str]:
         (pack(MEMBERS, filters=[{"id": py7zr.FILTER_ZSTD}]), "7z/unsupported_method"),
         (pack(MEMBERS, filters=[{"id": py7zr.FILTER_DEFLATE}]), "7z/unsupported_method"),
     ],
-    ids=str,
+    ids=[
+        "empty",
+        "magic alone",
+        "zip",
+        "XML",
+        "last byte missing",
+        "tail missing",
+        "last byte changed",
+        "encrypted members",
+        "encrypted header",
+        "zstd",
+        "deflate",
+    ],
 )
 def test_what_is_wrong_with_an_archive_has_a_cause(content: bytes, cause: str, tmp_path: Path) -> None:
     path = tmp_path / "a.7z"
