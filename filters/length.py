@@ -22,7 +22,7 @@ def check_length(text: str, min_chars: int) -> Drop | None:
     >>> check_length("four", 4) is None
     True
     >>> check_length("four", 5)
-    Drop(reason=<LengthReason.TOO_SHORT: 'length/too_short'>, measured=4, limit=5)
+    Drop(reason=<LengthReason.TOO_SHORT: 'length/too_short'>, measured=4, limit=5, detail=None)
     """
     if len(text) < min_chars:
         return Drop(LengthReason.TOO_SHORT, measured=len(text), limit=min_chars)

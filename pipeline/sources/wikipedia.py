@@ -92,7 +92,7 @@ def list_dump(dump: str, paths: Sequence[str], data: str, key: str) -> list[Shar
     """
     found = list_shards(SOURCE, dump, paths, data=data, key=key)
     dumps = [shard for shard in found if _INDEX not in shard.path.rpartition("/")[2]]
-    if not dumps:
+    if found and not dumps:
         raise SettingsError(f"{key}: {found[0].path} is the index of a dump, and there is nothing else")
     return dumps
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.demo import WEB_ALONE
+
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = "from pipeline.cli import main; main()"
 
@@ -44,7 +46,8 @@ def command(
 def demo(output: Path, *arguments: str) -> Sequence[str]:
     config = str(ROOT / "configs" / "demo.yaml")
     data = f"data={ROOT / 'tests' / 'corpus'}"
-    return "run", config, "--output", str(output), "--set", data, "--bytes-per-worker", "1", *arguments
+    settings = [word for override in (data, *WEB_ALONE) for word in ("--set", override)]
+    return "run", config, "--output", str(output), *settings, "--bytes-per-worker", "1", *arguments
 
 
 def error_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
@@ -213,7 +216,7 @@ def test_an_unreadable_output_folder_is_one_line_and_status_2(tmp_path: Path) ->
         ("sources: [", "not YAML"),
         ("- a list", "a config is a mapping of keys to values, not list"),
         ("data: .\n", "sources is missing"),
-        ("sources: {}\n", "sources: give at least one of c4, commoncrawl"),
+        ("sources: {}\n", "sources: give at least one of wikipedia, stackexchange, books, c4, commoncrawl"),
     ],
 )
 def test_a_config_that_is_none_is_one_line_and_status_2(content: str, part: str, tmp_path: Path) -> None:
