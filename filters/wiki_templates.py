@@ -5,8 +5,8 @@ navigation, references, maintenance. Names are in lower case. What a template sh
 
     ``{text|1}``   the first of these arguments that is not empty
     ``[ (...)]``   only where no argument inside is empty
-    ``@name:rest`` a function of :mod:`filters.wikitext_measures`, ``_dates`` or ``_words``
-    ``@name``      the template's own name; ``@unknown`` a number that only other pages have
+    ``@name:rest`` a function of :mod:`filters.wikitext_measures`, ``_dates``, ``_centuries`` or ``_words``
+    ``@unknown``   a number that only other pages have
     ``\n``         a new paragraph
     other text     itself
 
@@ -153,6 +153,15 @@ ANYWHERE: dict[str, str] = {
     "&": "&|ampersand|amp",
     "★": "star|★",
     "…": "...|ellipsis|…",
+    "km²": "km2|km²",
+    "m²": "m2|m²",
+    "m³": "m3|m³",
+    "км²": "км2|км²",
+    "м²": "м2|м²",
+    "м³": "м3|м³",
+    "1/2": "1/2|½",
+    "1/4": "1/4|¼",
+    "3/4": "3/4|¾",
     "CO2": "co2|carbon dioxide",
     "H2O": "h2o",
     "\n": "pb|paragraph break|paragraph|par|¶",
@@ -173,11 +182,12 @@ LOCAL: dict[str, dict[str, str]] = {
         "{2|1}": "препратка|iw|нп",
         "@number": "число|брой",
         "@fraction": "дроб",
+        "@old_style": "oldstyledate",
         "{1}": "рег|без пренос|ипа|мфа|флагче+|флаг+",
     },
     "ca": {
         "\n{1}\n[— {2}]\n": "citació|cita|citació destacada|citabloc|cita bloc|caixa de cita|cita destacada",
-        "segle {1}": "segle",
+        "segle {1}[ {2}]": "segle",
         "segles {1} - {2}": "segles",
         "{1}": (
             "romanes|versaleta|versaletes|afi|xifres romanes|majúscules petites|nombre romà|sense salt|polònic|"
@@ -192,7 +202,7 @@ LOCAL: dict[str, dict[str, str]] = {
     },
     "cs": {
         "\n{1|text}\n[— {2|autor}]\n": "citát|citát v rámečku|citace textu|quote|cquote|citát2|rámeček s citátem",
-        "{2}": "cizojazyčně|vjazyce2|jazyk text|cjz|cizojazyčne",
+        "{2}": "cizojazyčně|vjazyce2|jazyk text|cjz|cizojazyčne|fakt/dne|doplňte zdroj/dne",
         "{1}": (
             "doplňte zdroj|fakt|partnerské město|šířka textu|bez zalomení|nezalomit|wrap|malé|starší název|kdo|"
             "vlajka a název|upřesnit?"
@@ -250,6 +260,12 @@ LOCAL: dict[str, dict[str, str]] = {
     "en": {
         "{1}": "j|ws|fb|nft|cr|ran|flagathlete|flagteam|vr|currency|railgauge|track gauge",
         "@ordinal": "ordinal|ord",
+        "@harvard": "harvtxt|harvard citation text|harvcoltxt|citet",
+        "EC {1}": "ec number",
+        "Article {1} EPC": "epc article",
+        "Rule {1} EPC": "epc rule|epc 1973 rule",
+        "Article {1} PCT": "pct article",
+        "Rule {1} PCT": "pct rule",
         "C": "carbon",
         "H": "hydrogen",
         "N": "nitrogen",
@@ -283,7 +299,7 @@ LOCAL: dict[str, dict[str, str]] = {
             "cita bloque"
         ),
         " ": "esd|espacio duro|nbsp",
-        "siglo {1}": "siglo",
+        "@spanish_century": "siglo",
         "siglos {1} y {2}": "siglos",
         "[{1}[ {2}]]": "unidad|unidades|esd2",
         "{1}": (
@@ -294,12 +310,12 @@ LOCAL: dict[str, dict[str, str]] = {
         "{1} de {2} de {3}": "fecha texto|fecha de nacimiento y edad",
         "@number": "número|formatnum|cifra|numero",
         "@fraction": "fracción|fraccion",
-        "a. C.": "ac|a.c.|a. c.",
-        "d. C.": "dc|d.c.|d. c.",
+        "[{1} ]a. C.": "ac|a.c.|a. c.",
+        "[{1} ]d. C.": "dc|d.c.|d. c.",
         "{1}.º": "ordinal",
     },
     "fr": {
-        "«\xa0{1|texte|citation}\xa0»": "citation|cita|cit",
+        "«\xa0{1|texte|citation}\xa0»": 'citation|cita|cit|"|guil|guillemets',
         "\n{1|texte|citation}\n[— {2|auteur}]\n": (
             "citation bloc|bloc citation|quote|début citation bloc|citation longue|épigraphe|encadré citation|"
             "extrait|cquote"
@@ -317,26 +333,35 @@ LOCAL: dict[str, dict[str, str]] = {
             "à préciser|allemand"
             "|pertinence passage|passage à actualiser|référence non conforme|pas sûr|biffer|minuscule|capitale|"
             "terme|terme défini"
-            "|colonnes|liste simple|hébreu|japonais simple|grec ancien|grec|arabe|abbr|drapeau2|pays2|incise"
+            "|colonnes|liste simple|hébreu|japonais simple|grec ancien|grec|arabe|abbr|drapeau2|pays2"
+            "|lnobr|souligné|barré|surligné"
         ),
         "{1|contenu}": "boîte texte|alinéa|retrait",
-        "@unit": "unité|nombre|nb|unite|unités|nau|tmp|température",
-        "{1}e siècle": "s|siècle|s mini|sc",
-        "{1}e": "s-|s mini-|siècle-",
+        "@unit": "unité|nombre|nb|unite|unités|nau|tmp|température|unité/2",
+        "@french_centuries": (
+            "s|s-|siècle|siècle-|sc|s mini|s mini-|s1|s1-|-s|-s-|-s mini|-s mini-|sav|sav-|sp|sp-|-sp|-sp-|s2|s2-|-s2"
+            "|-s2-|sp mini|sp mini-"
+        ),
         "": ",|;|/",
-        "@join:": "msapi|phon2",
-        "@join: ": "sp|sp-|nobr|nowrap|date républicaine|date julienne|jj",
+        "@join:": "msapi|phon2|fchim",
+        "@dimensions": "dunité|tunité",
+        "×": "x",
+        "@aside": "incise",
+        "\n{1|texte}\n[— {2|auteur}]\n": "vers|exergue",
+        "@clarified": "souverain|souverain-|souverain3|noble|noble-|monarque",
+        "[{1}[ ({2})]]": "jumelage",
+        "@music": "musique",
+        "@join: ": "nobr|nowrap|date républicaine|date julienne|jj",
         "@day: ": (
             "date|date-|date de naissance|date de naissance-|date de décès|date de décès-|datedp|jma|date triable-"
             "|date triable|date sport|date rapide"
         ),
         "@amount:€": "euro|euros",
-        "{1} siècle av. J.-C.": "sav",
-        "av. J.-C.": "av jc|avjc|av. j.-c.|av jc-|-jc|ajc",
-        "apr. J.-C.": "ap jc|apjc|apr jc|apr. j.-c.",
+        "[{1} ]av. J.-C.": "av jc|avjc|av. j.-c.|av jc-|-jc|ajc|avant j.-c.",
+        "[{1} ]apr. J.-C.": "ap jc|apjc|apr jc|apr. j.-c.|ap. j.-c.|après j.-c.|ap jc-",
         "@time": "heure|duree|durée|h",
         "p.[ {1}]": "p.|p.|pp|page|pages|p",
-        "no[ {1}]": "n°|no|numéro|n°|num",
+        "no[ {1}]": "n°|no|numéro|nº|num",
         "vol.[ {1}]": "vol.|vol|volume",
         "t.[ {1}]": "t.|tome",
         "M.[ {1}]": "m.",
@@ -442,8 +467,8 @@ LOCAL: dict[str, dict[str, str]] = {
         ),
         "@number": "formatnum|número|num",
         "@fraction": "fração",
-        "a.C.": "ac|a.c.",
-        "d.C.": "dc|d.c.",
+        "[{1} ]a.C.": "ac|a.c.",
+        "[{1} ]d.C.": "dc|d.c.",
     },
     "ro": {
         "\n{1|text|citat}\n[— {2|autor}]\n": "citat|quote|cquote|bloc citat|citat cu autor|blockquote|casetă citat",
@@ -478,7 +503,8 @@ LOCAL: dict[str, dict[str, str]] = {
         "{1} год": "год",
         "{1} {2}": "d-l",
         "@date": "дата|датарождения|дата рождения|дата смерти|date|ддр|с2|dts|вд-преамбула",
-        "{1|2}": "oldstyledate|сс|сс2|сс3",
+        "@old_style": "oldstyledate|старый стиль",
+        "{1|2}": "сс|сс2|сс3",
         "\u0301": "ударение|удар|уд|acute",
         " ": "нбсп|пробел|неразрывный пробел|nbsp",
         " — ": "тире|mdash|--",
@@ -529,6 +555,7 @@ LOCAL: dict[str, dict[str, str]] = {
         "{2}": "langi|lang|колір",
         "@number": "число|formatnum|num|nts",
         "@fraction": "дріб|frac|sfrac",
+        "@old_style": "oldstyledate",
         "{1} століття": "століття|ст",
         "@date": "дата|дата народження|дн|датасмерті|dts|дата смерті",
         "\u0301": "наголос|наг|acute",

@@ -91,6 +91,13 @@ def _unit(arguments: Arguments, rest: str, name: str, names: WikiNames) -> str:
     return f"{number} {unit}".rstrip()
 
 
+def _dimensions(arguments: Arguments, rest: str, name: str, names: WikiNames) -> str:
+    """Show ``{{dunité|10|20|cm}}`` as ``10 × 20 cm``."""
+    del rest, name
+    *numbers, unit = positional(arguments) or [""]
+    return f"{' × '.join(format_number(number, names) for number in numbers)} {unit}".strip()
+
+
 def _value(arguments: Arguments, rest: str, name: str, names: WikiNames) -> str:
     del rest, name, names
     number, error = first(arguments, "1"), first(arguments, "2")
@@ -203,6 +210,7 @@ MEASURES: Mapping[str, Callable[[Arguments, str, str, WikiNames], str]] = {
     "amount": _amount,
     "convert": _convert,
     "coordinates": _coordinates,
+    "dimensions": _dimensions,
     "fraction": _fraction,
     "height": _height,
     "number": _number,

@@ -15,6 +15,7 @@ from filters.wiki_countries import country_names
 from filters.wiki_names import WikiNames
 from filters.wiki_templates import ANYWHERE, LOCAL, OTHER, PREFIXES
 from filters.wikitext_arguments import Arguments, first, named_arguments
+from filters.wikitext_centuries import CENTURIES
 from filters.wikitext_dates import DATES
 from filters.wikitext_measures import MEASURES
 from filters.wikitext_raw import APOSTROPHE, EQUALS, HOLE, REMOVED
@@ -22,8 +23,13 @@ from filters.wikitext_words import WORDS
 
 _PIECE = re.compile(r"\{([^{}]*)\}|(\[)|(\])")
 #: French templates that are called like what they show. ``{{de}}`` and ``{{me}}`` are none of them.
-_ORDINAL = re.compile(r"(?:[ivx]+|[0-9]+)(?:er|re|e|ers|es|nd|nde|ère|ème)(?: siècle)?", re.IGNORECASE)
-_FUNCTIONS: Mapping[str, Callable[[Arguments, str, str, WikiNames], str]] = {**MEASURES, **DATES, **WORDS}
+_FRENCH_NAME = re.compile(
+    r"-?[ivx]+(?:er|e) siècle|-[0-9]{1,4}|(?:[ivx]+|[0-9]+)(?:er|re|e|ers|es|nd|nde|ère|ème)"
+    r"(?: (?:siècle|millénaire|république|arrondissement|dynastie|janvier|février|mars|avril|mai|juin|juillet|août"
+    r"|septembre|octobre|novembre|décembre))?",
+    re.IGNORECASE,
+)
+_FUNCTIONS: Mapping[str, Callable[[Arguments, str, str, WikiNames], str]] = {**MEASURES, **DATES, **CENTURIES, **WORDS}
 
 
 class Rules:
@@ -36,7 +42,7 @@ class Rules:
     def __init__(self, language: str) -> None:
         self._rules = {**_by_name(ANYWHERE), **_by_name(LOCAL.get(language, OTHER))}
         self._prefixes = tuple(sorted(PREFIXES, key=len, reverse=True))
-        self._has_ordinals = language == "fr"
+        self._is_french = language == "fr"
         self.countries = country_names(language)
 
     def find(self, name: str) -> str | None:
@@ -44,8 +50,8 @@ class Rules:
         rule = self._rules.get(name)
         if rule is None and name.startswith(self._prefixes):
             rule = next(PREFIXES[prefix] for prefix in self._prefixes if name.startswith(prefix))
-        if rule is None and self._has_ordinals and _ORDINAL.fullmatch(name):
-            return "@name"
+        if rule is None and self._is_french and _FRENCH_NAME.fullmatch(name):
+            return "@french_name"
         return rule
 
 
@@ -83,17 +89,12 @@ def show(rule: str, name: str, values: Sequence[str], names: WikiNames) -> str:
     arguments = named_arguments(values)
     if rule == "{1}":
         return arguments.get("1", "")
+    if rule == "@unknown":
+        return HOLE
     if rule.startswith("@"):
         function, _, rest = rule[1:].partition(":")
-        return _special(function, name) or _FUNCTIONS[function](arguments, rest, name, names)
+        return _FUNCTIONS[function](arguments, rest, name, names)
     return "".join(_fill(_compile(rule), arguments)).replace("\n", "\n\n")
-
-
-def _special(function: str, name: str) -> str:
-    """Show a name as a page has it, with a capital; or that something is not known."""
-    if function == "name":
-        return f"{name.strip()[:1].upper()}{name.strip()[1:]}"
-    return HOLE if function == "unknown" else ""
 
 
 _Piece = str | tuple[str, ...] | list["_Piece"]

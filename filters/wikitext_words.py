@@ -122,8 +122,17 @@ def _audio(arguments: Arguments, rest: str, name: str, names: WikiNames) -> str:
     return "" if shown.strip("'\" .…()").lower() in _LISTEN else shown
 
 
+def _aside(arguments: Arguments, rest: str, name: str, names: WikiNames) -> str:
+    """Show ``{{incise|a}}`` as ``— a —``, and without the second dash where the sentence ends behind it."""
+    del rest, name, names
+    shown = first(arguments, "1", "contenu")
+    is_last = first(arguments, "2").lower() in ("stop", "fin", "final")
+    return f" — {shown}{'' if is_last else ' —'}" if shown else ""
+
+
 #: By the name that the rules have (:mod:`filters.wiki_templates`).
 WORDS: Mapping[str, Callable[[Arguments, str, str, WikiNames], str]] = {
+    "aside": _aside,
     "audio": _audio,
     "break": _break,
     "ipa": _ipa,

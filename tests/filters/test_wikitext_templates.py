@@ -45,6 +45,52 @@ def test_numbers_and_dates_of_the_french_are_whole(wikitext, text):
     assert text_of("frwiki", wikitext) == text
 
 
+CENTURIES = [
+    ("frwiki", "au {{s|XII}}, au {{s-|XXI}}, au {{s|I|er}}", "au XIIe siècle, au XXIe siècle, au Ier siècle"),
+    ("frwiki", "du {{s mini-|XVII|e}} et du {{s mini|I}}", "du XVIIe et du Ier"),
+    ("frwiki", "au {{-s|V|e}} et {{-s-|IV}}", "au Ve siècle av. J.-C. et IVe siècle av. J.-C."),
+    ("frwiki", "des {{sp-|XVIII|e|et|XIX|e|s}}, {{sp|VI|e|-|VII|e|s}}", "des XVIIIe et XIXe siècles, VIe-VIIe siècles"),
+    ("frwiki", "du {{sp-|I|et le|IV}}, {{s2|XVIII|XIX}}", "du Ier et le IVe siècles, XVIIIe et XIXe siècles"),
+    ("frwiki", "{{-Ve siècle}}, {{-52}}, {{av JC|44}}", "Ve siècle av. J.-C., 52 av. J.-C., 44 av. J.-C."),
+    ("frwiki", "{{IIIe République}}, {{1er mai}}, {{5e|armée}} {{II}}", "IIIe République, 1er mai, 5e armée"),
+    ("eswiki", "{{siglo|XVII}}, {{siglo|XVI||s}}, {{Siglo|XIX||S}}", "XVII, siglo XVI, Siglo XIX"),
+    ("eswiki", "{{siglo|V|a|s}}, {{Siglo|XVI|3=s}}{{siglo}}", "siglo V a. C., siglo XVI"),
+    ("ptwiki", "em {{AC|146|x}}, 44 {{a.C.}}", "em 146 a.C., 44 a.C."),
+    ("ruwiki", "{{OldStyleDate|6|июня|1799|26|мая}}", "26 мая (6 июня) 1799"),
+    ("ruwiki", "{{OldStyleDate|25|октября|1899|13}}, {{OldStyleDate|5|мая|1900}}", "13 (25) октября 1899, 5 мая 1900"),
+]
+
+
+@pytest.mark.parametrize(("wiki", "wikitext", "text"), CENTURIES)
+def test_centuries_and_old_dates_are_whole(wiki, wikitext, text):
+    assert text_of(wiki, wikitext) == text
+
+
+QUOTED = [
+    ("frwiki", 'il dit {{"|bonjour}} et {{guil|salut}}.', "il dit «\xa0bonjour\xa0» et «\xa0salut\xa0»."),
+    ("frwiki", "Paris{{incise|la capitale}} est, a{{incise|b|stop}}.", "Paris — la capitale — est, a — b."),
+    ("frwiki", "{{souverain-|Louis XIV (roi de France)}} {{dunité|10|20|cm}}", "Louis XIV 10 × 20 cm"),
+    ("frwiki", "{{vers|texte=a<br>b}}", "a\nb"),
+    (
+        "enwiki",
+        "{{harvtxt|Smith|2010}} has, {{Harvtxt|A|B|1974, 1999}} offer",
+        "Smith (2010) has, A and B (1974, 1999) offer",
+    ),
+    ("enwiki", "{{harvtxt|A|B|C|D|2001|p=3}} say", "A et al. (2001) say"),
+    (
+        "enwiki",
+        "({{EC number|2.6.1.12}}) a {{1/2}} size, {{EPC Article|85}}",
+        "(EC 2.6.1.12) a 1/2 size, Article 85 EPC",
+    ),
+    ("cswiki", "5 {{km2}} {{Fakt/dne|2010|a b}}", "5 km² a b"),
+]
+
+
+@pytest.mark.parametrize(("wiki", "wikitext", "text"), QUOTED)
+def test_words_that_a_sentence_needs_are_shown(wiki, wikitext, text):
+    assert text_of(wiki, wikitext).replace("\xa0", " ") == text.replace("\xa0", " ")
+
+
 COUNTRIES = [
     ("dewiki", "* {{Argentinien}}: 3,5 Zoll\n* {{Frankreich}}", "Argentinien: 3,5 Zoll\nFrankreich"),
     ("ruwiki", "* [[Лос-Анджелес]], {{США}} (1967)\n\n{{Россия}}", "Лос-Анджелес, США (1967)"),
