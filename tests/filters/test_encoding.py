@@ -166,3 +166,9 @@ def test_utf_8_is_always_taken_for_itself(text: str) -> None:
     decoded = decode_text(text.encode())
     assert isinstance(decoded, Decoded)
     assert decoded.text == text.removeprefix("\ufeff")
+
+
+def test_quotes_that_were_saved_as_control_characters_are_quotes_again():
+    """A file in Windows-1252 that was taken for Latin-1 and saved as UTF-8; 81, 8d, 8f, 90 and 9d stand for nothing."""
+    saved = b"\x93It\x92s caf\xe9\x94 \x97 \x85 \x81\n".decode("latin-1").encode()
+    assert decode_text(saved) == Decoded("\u201cIt\u2019s caf\xe9\u201d \u2014 \u2026 \x81\n", "utf-8")
