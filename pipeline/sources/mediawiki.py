@@ -27,7 +27,7 @@ from pipeline.sources.bz2_streams import Damage, DumpBytes, Piece
 from pipeline.sources.wiki_head import DumpHead, parse_head, wiki_name
 from pipeline.sources.wiki_xml import PageFault, SiteInfo, WikiPage, parse_page
 
-MAX_PAGE_BYTES = 64 << 20
+MAX_PAGE_BYTES = 16 << 20  # MediaWiki saves no page of more than 2 MiB, and writes a character as six at most
 MAX_HEAD_BYTES = 4 << 20  # siteinfo is some 100 kB
 HEAD_SEARCH_BYTES = 64 << 20  # what may stand before the first page, where only the head is read
 TAG_BYTES = 128  # longest tag looked for, and so what is kept of bytes that are skipped
