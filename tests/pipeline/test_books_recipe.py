@@ -5,10 +5,7 @@ import importlib.util
 import io
 import json
 import os
-import signal
-import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +25,7 @@ from pipeline.leftovers import describe_leftovers
 from pipeline.run import Run
 from pipeline.settings import SettingsError
 from pipeline.sources import books
+from tests.killed import commit_times, run_killed
 from tests.shelf import FLAGS, Shelf
 
 ROOT = Path(__file__).parent.parent.parent
@@ -263,25 +261,14 @@ def test_two_workers_and_another_order_of_paths_change_no_byte(
     assert read(one, "documents") == read(whole, "documents")
 
 
-def commits(output: Path, stage: str) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
-
-
 def test_a_killed_run_ends_with_the_bytes_of_an_undisturbed_one(world: Path, tmp_path: Path, digests: Digests) -> None:
     undisturbed = drive(tmp_path / "undisturbed", world, batch_bytes=4096)
     output = tmp_path / "killed"
     config = write_config(tmp_path / "killed.json", world, 4096)
-    arguments = ["run", config, "--output", str(output), "--workers", "1", "--accept-code-change"]
-    program = [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
-    process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL)
-    while process.poll() is None and len(commits(output, books.CLEANED)) < 3:
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
-    before = commits(output, books.CLEANED)
-    assert 0 < len(before) < len(commits(Path(undisturbed.folder), books.CLEANED))
+    before = run_killed([config, "--accept-code-change"], output, books.CLEANED, 3)
+    assert len(before) == 3 < len(commit_times(undisturbed.folder, books.CLEANED))
     drive(output, world, batch_bytes=4096, accept_code_change=True)
-    after = commits(output, books.CLEANED)
+    after = commit_times(output, books.CLEANED)
     assert {name: after[name] for name in before} == before, "committed batches were made again"
     assert digests(output, EVERYTHING) == digests(undisturbed.folder, EVERYTHING)
 

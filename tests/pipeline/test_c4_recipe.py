@@ -3,10 +3,6 @@
 import gzip
 import hashlib
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +17,7 @@ from pipeline.c4_settings import C4Settings
 from pipeline.run import Run, RunFailed
 from pipeline.settings import SettingsError
 from pipeline.sources import c4
+from tests.killed import commit_times, run_killed
 from tests.recorded import Recorded
 
 ROOT = Path(__file__).parent.parent.parent
@@ -495,10 +492,6 @@ def test_many_passes_find_what_one_pass_finds(
     assert digests(many.folder, EVERYTHING) == digests(rebuilt.folder, EVERYTHING)
 
 
-def commits(output: Path, stage: str) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
-
-
 def test_killed_in_each_stage_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     world: Path, tmp_path: Path, digests: Digests
 ) -> None:
@@ -506,18 +499,13 @@ def test_killed_in_each_stage_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     undisturbed = drive(tmp_path / "undisturbed", world, **asked)
     output = tmp_path / "killed"
     config = write_config(tmp_path / "killed.yaml", world, **asked)
-    arguments = ["run", config, "--output", str(output), "--workers", "1", "--accept-code-change"]
-    program = [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
     for stage in (c4.URLS, c4.CLEANED, c4.SCORED):
-        process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL)
-        while process.poll() is None and len(commits(output, stage)) < 3:
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, f"{stage} ended before it could be killed"
-        before = commits(output, stage)
-        assert 0 < len(before) < len(commits(Path(undisturbed.folder), stage))
+        before = run_killed([config, "--accept-code-change"], output, stage, 3)
+        assert len(before) == 3 < len(commit_times(undisturbed.folder, stage))
     drive(output, world, accept_code_change=True, **asked)
-    assert {name: commits(output, c4.SCORED)[name] for name in before} == before, "committed batches were made again"
+    assert {name: commit_times(output, c4.SCORED)[name] for name in before} == before, (
+        "committed batches were made again"
+    )
     assert digests(output, EVERYTHING) == digests(undisturbed.folder, EVERYTHING)
     assert not list(output.rglob("*.partial"))
 
@@ -586,9 +574,9 @@ def test_fasttext_may_identify_the_language_in_its_place(world: Path, tmp_path: 
 
 def test_another_threshold_for_the_language_identifies_nothing_again(world: Path, tmp_path: Path) -> None:
     drive(tmp_path / "run", world, dumps=DUMPS)
-    before = {stage: commits(tmp_path / "run", stage) for stage in (c4.URLS, c4.CLEANED, c4.SCORED, c4.DOCUMENTS)}
+    before = {stage: commit_times(tmp_path / "run", stage) for stage in (c4.URLS, c4.CLEANED, c4.SCORED, c4.DOCUMENTS)}
     run = drive(tmp_path / "run", world, dumps=DUMPS, language={"min_probability": 0.5})
-    after = {stage: commits(tmp_path / "run", stage) for stage in before}
+    after = {stage: commit_times(tmp_path / "run", stage) for stage in before}
     assert {stage for stage in before if before[stage] != after[stage]} == {c4.DOCUMENTS}
     assert PAGES["two languages"].id in kept(run)
 

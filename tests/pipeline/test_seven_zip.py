@@ -129,7 +129,7 @@ def test_who_stops_reading_stops_the_work_and_leaves_no_thread_and_no_file_open(
     assert stream.read(10) == TEXT[:10]
     members.close()
     del members, stream
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # one of an earlier test may have ended meanwhile
 
 
 @pytest.mark.parametrize("method", ["lzma2", "lzma", "bzip2"])

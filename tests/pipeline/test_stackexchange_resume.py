@@ -1,11 +1,6 @@
 """Killed in the middle of either stage, StackExchange ends with the bytes of an undisturbed run."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,8 +8,8 @@ import py7zr
 from rich.console import Console
 
 from pipeline import launch as launching
+from tests.killed import commit_times, run_killed
 
-ROOT = Path(__file__).parent.parent.parent
 SITES = ("a.example.com", "b.example.com")
 EVERYTHING = ("documents", "dropped", "errors")
 #: Small enough that both stages have many batches, so that there is a middle to be killed in.
@@ -43,27 +38,6 @@ def write_config(folder: Path) -> Path:
     config = folder / "run.yaml"
     config.write_text(json.dumps({**values, "tokenizer": None, "tokens": None}))  # JSON is YAML
     return config
-
-
-def commits(output: Path, stage: str) -> dict[str, int]:
-    """Give the commits of a stage with the time each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
-
-
-def kill_once_committed(config: Path, output: Path, stage: str, count: int) -> dict[str, int]:
-    """Start the run as a process group of its own and kill all of it once a stage has that many commits."""
-    program = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", str(config)]
-    arguments = ["--output", str(output), "--workers", "1"]
-    terminal = output.parent / "terminal.txt"
-    with terminal.open("ab") as shown:
-        process = subprocess.Popen([*program, *arguments], cwd=ROOT, start_new_session=True, stdout=shown, stderr=shown)
-    while process.poll() is None and len(commits(output, stage)) < count:
-        time.sleep(0.005)
-    assert process.poll() is None, terminal.read_text()
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(0.2)
-    return commits(output, stage)
 
 
 def test_a_truncated_archive_that_is_fetched_again_gives_what_it_had_given_whole(
@@ -99,13 +73,13 @@ def test_killed_in_both_stages_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     launching.launch(str(config), output=str(whole), workers=1, console=quiet)
     left: dict[str, dict[str, int]] = {}
     for stage in ("stackexchange.posts", "stackexchange.documents"):
-        left[stage] = kill_once_committed(config, output, stage, 5)
-        assert 0 < len(left[stage]) < len(commits(whole, stage))
+        left[stage] = run_killed([str(config)], output, stage, 5)
+        assert len(left[stage]) == 5 < len(commit_times(whole, stage))
         assert not (output / "report.html").exists()
     launching.launch(str(config), output=str(output), workers=1, console=quiet)
     assert digests(output, EVERYTHING) == digests(whole, EVERYTHING)
     assert not list(output.rglob("*.partial"))
     for stage, before in left.items():
-        after = commits(output, stage)
+        after = commit_times(output, stage)
         assert {name: after[name] for name in before} == before, "committed batches were written again"
-        assert sorted(after) == sorted(commits(whole, stage))
+        assert sorted(after) == sorted(commit_times(whole, stage))

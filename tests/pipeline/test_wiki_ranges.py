@@ -294,9 +294,9 @@ def test_a_range_in_the_middle_of_a_stream_is_searched_and_no_further(tmp_path: 
     data = bz2.compress((HEAD + "".join(page(n, 20_000) for n in range(150)) + TAIL).encode(), 1)
     (tmp_path / NAME).write_bytes(data)
     shard = Shard("wikipedia", "S", str(tmp_path / NAME), len(data))
-    start = time.perf_counter()
+    start = time.process_time()
     found = [[item.id for item, _ in read_dump(part)] for part in cut_shard(shard, len(data) // 40)]
-    whole = time.perf_counter() - start
+    whole = time.process_time() - start
     assert found[0] == list(range(150))
     assert not any(found[1:])
     assert whole < 20
@@ -305,9 +305,9 @@ def test_a_range_in_the_middle_of_a_stream_is_searched_and_no_further(tmp_path: 
 def test_a_range_without_a_page_is_read_to_its_end_and_no_further(shard_of: Callable[..., Shard]) -> None:
     parts = [HEAD, page(1)] + ["y" * 900] * 2000 + [page(2), TAIL]
     shard = shard_of(streams(*parts))
-    start = time.perf_counter()
+    start = time.process_time()
     items = read_parts(shard, shard.size // 60)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert items == read(shard)
     assert [item.id if isinstance(item, WikiPage) else item[0] for item in items] == [1, "mediawiki/garbage", 2]
 

@@ -2,11 +2,7 @@
 
 import bz2
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,6 +26,7 @@ from pipeline.settings import SettingsError
 from pipeline.sources import wikipedia
 from pipeline.sources.wikipedia_steps import DumpReading, check_text
 from pipeline.wikipedia_settings import LLAMA_LANGUAGES, WikipediaSettings
+from tests.killed import commit_times, run_killed
 from tests.recorded import Recorded
 from tests.shelf import FLAGS, Shelf
 
@@ -303,27 +300,6 @@ def test_in_one_dump_the_first_file_by_name_has_the_page(built: Run) -> None:
     assert row["reason"] == "duplicate/id"
 
 
-def kill_once_committed(config: Path, output: Path, count: int) -> list[Path]:
-    """Run the config from the command line and kill all its processes once so many batches are committed."""
-    program = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", str(config)]
-    folder = output / "work" / PAGES / "commits"
-    terminal = output.parent / "terminal.txt"
-    with open(terminal, "wb") as stream:
-        process = subprocess.Popen(
-            [*program, "--output", str(output), "--workers", "1"],
-            cwd=ROOT,
-            start_new_session=True,
-            stdout=stream,
-            stderr=stream,
-        )
-    while process.poll() is None and len(list(folder.glob("*.json"))) < count:
-        time.sleep(0.002)
-    assert process.poll() is None, terminal.read_text()
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    return sorted(folder.glob("*.json"))
-
-
 def test_killed_while_reading_a_run_gives_the_bytes_of_an_undisturbed_one_that_lists_its_files_otherwise(
     tmp_path: Path, digests: Digests
 ) -> None:
@@ -334,13 +310,14 @@ def test_killed_while_reading_a_run_gives_the_bytes_of_an_undisturbed_one_that_l
     run = tmp_path / "run"
     with pytest.raises(SettingsError, match="no stage none"):  # writes the config and stops
         drive(run, CORPUS, dumps=other_order, stages=["none"], **asked)
-    before = {path: path.stat().st_mtime_ns for path in kill_once_committed(tmp_path / "wikipedia.yaml", run, 4)}
-    assert 4 <= len(before) < len(list_commits(whole.folder, PAGES))
+    before = run_killed([str(tmp_path / "wikipedia.yaml")], run, PAGES, 4)
+    assert len(before) == 4 < len(list_commits(whole.folder, PAGES))
     assert not (run / "documents").exists()
     drive(run, CORPUS, dumps=other_order, **asked)
     assert digests(run, EVERYTHING) == digests(whole.folder, EVERYTHING)
     assert not list(run.rglob("*.partial"))
-    assert {path: path.stat().st_mtime_ns for path in before} == before, "committed batches were written again"
+    after = commit_times(run, PAGES)
+    assert {name: after[name] for name in before} == before, "committed batches were written again"
 
 
 def test_however_files_are_split_the_documents_are_the_same(world: Path, built: Run, tmp_path: Path) -> None:
@@ -607,7 +584,6 @@ def test_every_planted_page_has_the_fate_that_is_planned_for_it(entry: dict[str,
 
 
 def test_the_articles_of_the_miniature_dumps_say_what_their_sentences_say(corpus: Run) -> None:
-    import sys
 
     sys.path.insert(0, str(CORPUS))
     import mini_wikis
