@@ -123,7 +123,7 @@ def parse_settings(model: type[ModelT], values: Mapping[str, Any], *, origin: st
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        faults = error.errors()
+        faults = _innermost(error.errors())
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise SettingsError(f"{origin}: {_describe(model, faults[0])}{more}") from error
 
@@ -167,6 +167,14 @@ def _override(values: dict[str, Any], override: str) -> None:
         place[last] = value
     else:
         raise SettingsError(f"--set {override}: {'.'.join(parents)} holds no keys")
+
+
+def _innermost(faults: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out faults of what holds another one: a list is too short, too, when an item of it is wrong."""
+    places = [fault["loc"] for fault in faults]
+    return [
+        fault for fault in faults if not any(place[: len(fault["loc"])] == fault["loc"] != place for place in places)
+    ]
 
 
 def _describe(model: type[BaseModel], fault: ErrorDetails) -> str:

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.sources.mediawiki import MAX_PAGE_BYTES
-from pipeline.sources.wiki_sites import address_meant, site_code
+from pipeline.sources.wiki_sites import address_meant, database_of, site_code
 
 #: "bg, ca, cs, da, de, en, es, fr, hr, hu, it, nl, pl, pt, ro, ru, sl, sr, sv, uk" (Touvron et al. 2023, section 2.1).
 LLAMA_LANGUAGES = (
@@ -23,7 +23,16 @@ def _refuse_mistaken(code: Any) -> Any:
     return code
 
 
-Language = Annotated[str, BeforeValidator(_refuse_mistaken), Field(pattern=r"^[a-z][a-z0-9-]*$")]
+def _refuse_unknown(code: str) -> str:
+    """Refuse what no Wikipedia's address begins with, once it has the form of a code."""
+    if not site_code(database_of(code)):
+        raise ValueError("no Wikipedia's address begins so; it is a code such as de, simple or zh-yue")
+    return code
+
+
+Language = Annotated[
+    str, BeforeValidator(_refuse_mistaken), Field(pattern=r"^[a-z][a-z0-9-]*$"), AfterValidator(_refuse_unknown)
+]
 
 
 class WikipediaDump(BaseModel):

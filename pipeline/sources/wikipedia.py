@@ -65,7 +65,8 @@ def list_inputs(settings: WikipediaSettings, data: str) -> list[Shard]:
     """List the files of all dumps, whole.
 
     Raises:
-        SettingsError: An entry matches no dump, or what the wikis' API says is not there.
+        SettingsError: An entry matches no dump, no dump is of a wanted language, or what the wikis' API says is not
+            there.
     """
     _siteinfo(settings, data)
     shards = [
@@ -74,6 +75,10 @@ def list_inputs(settings: WikipediaSettings, data: str) -> list[Shard]:
         for shard in list_dump(dump.id, dump.paths, data, f"{_KEY}.dumps.{position}.paths")
     ]
     _refuse_equal_names(shards)
+    reading = _reading(settings, 1, {})
+    if all(map(reading.is_left_out, shards)):
+        wikis = sorted(set(map(reading.wiki_of, shards)))
+        raise SettingsError(f"{_KEY}.languages: no file is of {list(settings.languages or ())}, they are of {wikis}")
     return shards
 
 
@@ -106,6 +111,18 @@ def _siteinfo(settings: WikipediaSettings, data: str) -> dict[str, dict[str, int
         raise SettingsError(f"{_KEY}.siteinfo: {' '.join(str(error).split())}") from error
 
 
+def _reading(
+    settings: WikipediaSettings, batch_bytes: int, siteinfo: Mapping[str, Mapping[str, int]]
+) -> steps.DumpReading:
+    return steps.DumpReading(
+        batch_bytes=batch_bytes,
+        max_page_bytes=settings.max_page_bytes,
+        languages=settings.languages,
+        wikis={dump.id: dump.wiki for dump in settings.dumps if dump.wiki is not None},
+        siteinfo=siteinfo,
+    )
+
+
 def recipe(run: Run, settings: WikipediaSettings, shards: Sequence[Shard]) -> Recipe:
     """Give the stages from dumps to documents.
 
@@ -115,13 +132,7 @@ def recipe(run: Run, settings: WikipediaSettings, shards: Sequence[Shard]) -> Re
         shards: The files, from :func:`list_inputs`.
     """
     inputs = {"dumps": digest_inputs(run, SOURCE, shards)}
-    reading = steps.DumpReading(
-        batch_bytes=run.settings.batch_bytes,
-        max_page_bytes=settings.max_page_bytes,
-        languages=settings.languages,
-        wikis={dump.id: dump.wiki for dump in settings.dumps if dump.wiki is not None},
-        siteinfo=_siteinfo(settings, run.settings.data),
-    )
+    reading = _reading(settings, run.settings.batch_bytes, _siteinfo(settings, run.settings.data))
     left_out = [shard for shard in shards if reading.is_left_out(shard)]
     wanted = [shard for shard in shards if not reading.is_left_out(shard)]
     parts = [*left_out, *split_shards(wanted, settings.split_bytes, reading.wiki_of)]

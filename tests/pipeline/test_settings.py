@@ -126,6 +126,8 @@ def test_a_fault_is_one_line_with_key_value_and_what_is_allowed(
 
 def test_the_number_of_further_faults_is_told(tmp_path: Path) -> None:
     assert fault(tmp_path, seed="x", data=3).endswith(" (and 1 more)")
+    books = {"collections": [{"id": "a", "paths": ["b"], "kind": "novel"}]}  # the list is too short, too, without it
+    assert fault(tmp_path, sources={"books": books}).endswith("input should be 'gutenberg', 'plain' or 'auto'")
 
 
 def test_tokenizer_and_tokens_can_both_be_left_out(tmp_path: Path) -> None:

@@ -427,9 +427,10 @@ def test_a_file_that_is_called_like_a_range_of_another_is_refused(tmp_path: Path
         drive(tmp_path / "run", tmp_path, dumps=[{"id": "1", "paths": ["in"]}], split_bytes=1024)
 
 
-def test_a_run_that_keeps_nothing_fails_and_says_why(world: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match=r"wikipedia\.pages: kept nothing of 1 records: wikipedia/language 1"):
-        drive(tmp_path / "run", world, dumps=[{"id": "1", "paths": ["new/mywiki*"]}])
+def test_a_run_that_keeps_nothing_fails_and_says_why(tmp_path: Path) -> None:
+    write_files(tmp_path, {"in/enwiki.xml": dump([Page(1, "{{Disambig}}", "")], "enwiki")})
+    with pytest.raises(RunFailed, match=r"wikipedia\.pages: kept nothing of 1 records: wikipedia/disambiguation 1"):
+        drive(tmp_path / "run", tmp_path, dumps=[{"id": "1", "paths": ["in"]}])
 
 
 def test_damaged_hostile_and_foreign_files_are_errors_and_the_others_are_read(tmp_path: Path) -> None:
@@ -474,6 +475,10 @@ def test_damaged_hostile_and_foreign_files_are_errors_and_the_others_are_read(tm
         ),
         ({"dumps": DUMPS, "siteinfo": "none"}, "sources.wikipedia.siteinfo: no file matches .*none/.*"),
         ({"dumps": DUMPS, "siteinfo": "bad"}, "sources.wikipedia.siteinfo: .*dewiki-configuration.xml: no answer .*"),
+        (
+            {"dumps": [{"id": "1", "paths": ["new/mywiki*"]}], "languages": ["de", "zh-yue"]},
+            r"sources.wikipedia.languages: no file is of \['de', 'zh-yue'\], they are of \['mywiki'\]",
+        ),
     ],
 )
 def test_what_is_not_there_is_one_line_before_anything_starts(
@@ -496,6 +501,7 @@ def test_what_is_not_there_is_one_line_before_anything_starts(
         ({"dumps": DUMPS, "languages": []}, "at least 1 item"),
         ({"dumps": [{"id": "a", "paths": ["x"], "wiki": "commonswiki"}]}, "must name a Wikipedia's database"),
         ({"dumps": DUMPS, "languages": ["English"]}, "should match pattern"),
+        ({"dumps": DUMPS, "languages": ["english"]}, "no Wikipedia's address begins so"),
         ({"dumps": DUMPS, "languages": ["de", False]}, 'write "no", in quotes'),
         ({"dumps": DUMPS, "languages": ["yue"]}, "the address of that Wikipedia begins with zh-yue"),
         ({"dumps": DUMPS, "languages": ["be-x-old"]}, "the address of that Wikipedia begins with be-tarask"),
