@@ -3,10 +3,6 @@
 import gzip
 import hashlib
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +17,7 @@ from pipeline.c4_settings import C4Settings
 from pipeline.run import Run, RunFailed
 from pipeline.settings import SettingsError
 from pipeline.sources import c4
+from tests.killed import command, commits, run_killed
 from tests.recorded import Recorded
 
 ROOT = Path(__file__).parent.parent.parent
@@ -495,10 +492,6 @@ def test_many_passes_find_what_one_pass_finds(
     assert digests(many.folder, EVERYTHING) == digests(rebuilt.folder, EVERYTHING)
 
 
-def commits(output: Path, stage: str) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
-
-
 def test_killed_in_each_stage_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     world: Path, tmp_path: Path, digests: Digests
 ) -> None:
@@ -506,16 +499,10 @@ def test_killed_in_each_stage_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     undisturbed = drive(tmp_path / "undisturbed", world, **asked)
     output = tmp_path / "killed"
     config = write_config(tmp_path / "killed.yaml", world, **asked)
-    arguments = ["run", config, "--output", str(output), "--workers", "1", "--accept-code-change"]
-    program = [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
+    again = command(output, config, "--workers", "1", "--accept-code-change")
     for stage in (c4.URLS, c4.CLEANED, c4.SCORED):
-        process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL)
-        while process.poll() is None and len(commits(output, stage)) < 3:
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, f"{stage} ended before it could be killed"
-        before = commits(output, stage)
-        assert 0 < len(before) < len(commits(Path(undisturbed.folder), stage))
+        before = run_killed(again, output, stage, 3)
+        assert len(before) == 3 < len(commits(Path(undisturbed.folder), stage))
     drive(output, world, accept_code_change=True, **asked)
     assert {name: commits(output, c4.SCORED)[name] for name in before} == before, "committed batches were made again"
     assert digests(output, EVERYTHING) == digests(undisturbed.folder, EVERYTHING)

@@ -1,12 +1,8 @@
 """A run goes on where it was stopped, does again what no longer holds, and nothing else."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +13,7 @@ from pipeline.run import RunFailed
 from pipeline.settings import SettingsError
 from tests.demo import WEB_ALONE
 from tests.kenlm import needs_kenlm
+from tests.killed import command, commits, run_killed
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = "commoncrawl"
@@ -27,34 +24,10 @@ Digests = Callable[..., dict[str, str]]
 RunDemo = Callable[..., Any]
 
 
-def start(output: Path) -> subprocess.Popen[bytes]:
-    """Start the demo from the command line, as a process group of its own."""
-    program = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", "configs/demo.yaml"]
-    # Many small batches, so that there is a middle to be killed in.
-    arguments = ["--output", str(output), "--workers", "2", "--bytes-per-worker", "1"]
-    for override in ("batch_bytes=65536", *WEB_ALONE):
-        arguments += ["--set", override]
-    with open(output.parent / "terminal.txt", "ab") as terminal:
-        return subprocess.Popen(
-            [*program, *arguments], cwd=ROOT, start_new_session=True, stdout=terminal, stderr=terminal
-        )
-
-
-def commits(output: Path, stage: str) -> dict[str, int]:
-    """Give the commits of a stage with the time each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
-
-
-def kill_once_committed(output: Path, stage: str, count: int) -> dict[str, int]:
-    """Start the demo and kill its whole process group once a stage has that many commits."""
-    process = start(output)
-    while process.poll() is None and len(commits(output, stage)) < count:
-        time.sleep(0.005)
-    assert process.poll() is None, (output.parent / "terminal.txt").read_text()
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(0.2)
-    return commits(output, stage)
+def demo_command(output: Path) -> list[str]:
+    """Give the command line of the demo in many small batches, so that there is a middle to be killed in."""
+    overrides = [word for override in ("batch_bytes=65536", *WEB_ALONE) for word in ("--set", override)]
+    return command(output, "configs/demo.yaml", "--workers", "2", "--bytes-per-worker", "1", *overrides)
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +64,13 @@ def test_killed_at_five_moments_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     moments = {"fingerprints": 5, "duplicate_lines": 3, "scored": 5, "perplexity": 4, "reference": 4}
     for name, count in moments.items():
         stage = f"{SOURCE}.{name}"
-        before = kill_once_committed(output, stage, count)
-        assert 0 < len(before) < len(commits(undisturbed, stage))
+        before = run_killed(demo_command(output), output, stage, count)
+        assert count <= len(before) < len(commits(undisturbed, stage))
         assert not (output / "report.html").exists()
     scored = commits(output, f"{SOURCE}.scored")
     read = commits(output, f"{SOURCE}.fingerprints")
-    assert start(output).wait() == 0, (tmp_path / "terminal.txt").read_text()
+    done = subprocess.run(demo_command(output), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     assert digests(output, (*EVERYTHING, MODELS)) == digests(undisturbed, (*EVERYTHING, MODELS))
     assert not list(output.rglob("*.partial"))
     after = commits(output, f"{SOURCE}.scored")
