@@ -466,17 +466,17 @@ def test_every_page_start_ends_once(parts) -> None:
 )
 @pytest.mark.parametrize("front", [b"", b"<mediawiki><page>", b"BZh9", b"\x1f\x8b\x08\x00\0\0\0\0\0\3"])
 def test_hostile_files_take_linear_time(unit, front) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     read(front + unit * (500_000 // len(unit)))
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15
 
 
 def test_streams_inside_of_damaged_streams_take_linear_time() -> None:
     # A member begins every 20 bytes, and the stored blocks of each go on to the end of the file: 65540 = 20 * 3277.
     unit = b"\x1f\x8b\x08\x00\0\0\0\0\0\3" + b"\x00\xff\xff\x00\x00" + b"fill "
-    start = time.perf_counter()
+    start = time.process_time()
     found = brief(read(unit * 50_000))
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15
     assert set(found) == {"mediawiki/truncated"}
     assert 1 < len(found) < 10
 
