@@ -1,54 +1,52 @@
-"""Runs that are killed in the middle of a stage, at the same moment however loaded the machine is."""
+"""A run that is killed in the middle of a stage: by its own hand, since a test that watches it may come too late."""
 
-import os
+import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+#: The command line, in one process, which ends as by ``kill -9`` when a stage has so many commits, and the files of one
+#: more batch without its commit.
+_PROGRAM = """
+import json, os, signal, sys
+from pipeline import cli, writing
+from pipeline.commits import list_commits
 
-#: Kills the process and all others of its group when a batch is to be committed behind so many others of its stage:
-#: the files of that batch are written, its commit is not.
-DYING = """
-import os, signal
-from pathlib import Path
-from pipeline import commits
-write = commits.write_bytes
-def write_or_die(path, content):
-    folder = Path({folder!r})
-    if Path(path).parent == folder and len(list(folder.glob("*.json"))) >= {count}:
-        os.killpg(0, signal.SIGKILL)
-    write(path, content)
-commits.write_bytes = write_or_die
+killed_in, count = json.loads(sys.argv.pop(1))
+write = writing.write_commit
+
+def write_or_die(run, stage, commit):
+    if stage == killed_in and len(list_commits(run, stage)) >= count:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(run, stage, commit)
+
+writing.write_commit = write_or_die
+cli.main()
 """
 
 
-def commits(output: Path, stage: str) -> dict[str, int]:
-    """Give the commits of a stage with the time each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
-
-
-def command(output: Path, config: Path | str, *arguments: str) -> list[str]:
-    """Give the command line of a run."""
-    program = "from pipeline.cli import main; main()"
-    return [sys.executable, "-c", program, "run", str(config), "--output", str(output), *arguments]
-
-
 def run_killed(arguments: Sequence[str], output: Path, stage: str, count: int) -> dict[str, int]:
-    """Run a command line of :func:`command` until it dies in a stage behind ``count`` commits; give its commits."""
-    site = output.parent / "site"
-    site.mkdir(exist_ok=True)
-    dying = DYING.format(folder=str(output / "work" / stage / "commits"), count=count)
-    (site / "sitecustomize.py").write_text(dying)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
-    terminal = output.parent / "terminal.txt"
-    with terminal.open("ab") as shown:
-        done = subprocess.run(
-            arguments, cwd=ROOT, start_new_session=True, env=environment, stdout=shown, stderr=shown, check=False
-        )
-    assert done.returncode == -signal.SIGKILL, f"{stage} was not killed: {terminal.read_text()}"
-    time.sleep(0.2)  # for the workers' last breath
-    return commits(output, stage)
+    """Start a run with one worker, and let it be killed where it would commit one batch more than so many.
+
+    Args:
+        arguments: Of ``llama-corpus run``, but for ``--output`` and ``--workers``.
+        output: The run folder.
+        stage: The stage.
+        count: How many commits it has then.
+
+    Returns:
+        The stage's commits, with the time each was written.
+    """
+    program = [sys.executable, "-c", _PROGRAM, json.dumps([stage, count]), "run", *arguments]
+    command = [*program, "--output", str(output), "--workers", "1"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, f"{stage} was not killed:\n{done.stdout}\n{done.stderr}"
+    return commit_times(output, stage)
+
+
+def commit_times(output: Path | str, stage: str) -> dict[str, int]:
+    """Give the commits of a stage with the time each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in Path(output, "work", stage, "commits").glob("*.json")}

@@ -17,7 +17,7 @@ from pipeline.c4_settings import C4Settings
 from pipeline.run import Run, RunFailed
 from pipeline.settings import SettingsError
 from pipeline.sources import c4
-from tests.killed import command, commits, run_killed
+from tests.killed import commit_times, run_killed
 from tests.recorded import Recorded
 
 ROOT = Path(__file__).parent.parent.parent
@@ -499,12 +499,13 @@ def test_killed_in_each_stage_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     undisturbed = drive(tmp_path / "undisturbed", world, **asked)
     output = tmp_path / "killed"
     config = write_config(tmp_path / "killed.yaml", world, **asked)
-    again = command(output, config, "--workers", "1", "--accept-code-change")
     for stage in (c4.URLS, c4.CLEANED, c4.SCORED):
-        before = run_killed(again, output, stage, 3)
-        assert len(before) == 3 < len(commits(Path(undisturbed.folder), stage))
+        before = run_killed([config, "--accept-code-change"], output, stage, 3)
+        assert len(before) == 3 < len(commit_times(undisturbed.folder, stage))
     drive(output, world, accept_code_change=True, **asked)
-    assert {name: commits(output, c4.SCORED)[name] for name in before} == before, "committed batches were made again"
+    assert {name: commit_times(output, c4.SCORED)[name] for name in before} == before, (
+        "committed batches were made again"
+    )
     assert digests(output, EVERYTHING) == digests(undisturbed.folder, EVERYTHING)
     assert not list(output.rglob("*.partial"))
 
@@ -573,9 +574,9 @@ def test_fasttext_may_identify_the_language_in_its_place(world: Path, tmp_path: 
 
 def test_another_threshold_for_the_language_identifies_nothing_again(world: Path, tmp_path: Path) -> None:
     drive(tmp_path / "run", world, dumps=DUMPS)
-    before = {stage: commits(tmp_path / "run", stage) for stage in (c4.URLS, c4.CLEANED, c4.SCORED, c4.DOCUMENTS)}
+    before = {stage: commit_times(tmp_path / "run", stage) for stage in (c4.URLS, c4.CLEANED, c4.SCORED, c4.DOCUMENTS)}
     run = drive(tmp_path / "run", world, dumps=DUMPS, language={"min_probability": 0.5})
-    after = {stage: commits(tmp_path / "run", stage) for stage in before}
+    after = {stage: commit_times(tmp_path / "run", stage) for stage in before}
     assert {stage for stage in before if before[stage] != after[stage]} == {c4.DOCUMENTS}
     assert PAGES["two languages"].id in kept(run)
 

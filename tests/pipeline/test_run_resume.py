@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from pipeline.run import RunFailed
 from pipeline.settings import SettingsError
 from tests.demo import WEB_ALONE
 from tests.kenlm import needs_kenlm
-from tests.killed import command, commits, run_killed
+from tests.killed import commit_times
+from tests.killed_group import PROGRAM, run_group_killed
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = "commoncrawl"
@@ -24,10 +26,11 @@ Digests = Callable[..., dict[str, str]]
 RunDemo = Callable[..., Any]
 
 
-def demo_command(output: Path) -> list[str]:
+def demo_arguments(output: Path) -> list[str]:
     """Give the command line of the demo in many small batches, so that there is a middle to be killed in."""
     overrides = [word for override in ("batch_bytes=65536", *WEB_ALONE) for word in ("--set", override)]
-    return command(output, "configs/demo.yaml", "--workers", "2", "--bytes-per-worker", "1", *overrides)
+    workers = ["--workers", "2", "--bytes-per-worker", "1"]
+    return ["run", "configs/demo.yaml", "--output", str(output), *workers, *overrides]
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +67,19 @@ def test_killed_at_five_moments_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     moments = {"fingerprints": 5, "duplicate_lines": 3, "scored": 5, "perplexity": 4, "reference": 4}
     for name, count in moments.items():
         stage = f"{SOURCE}.{name}"
-        before = run_killed(demo_command(output), output, stage, count)
-        assert count <= len(before) < len(commits(undisturbed, stage))
+        before = run_group_killed(demo_arguments(output), output, stage, count)
+        assert count <= len(before) < len(commit_times(undisturbed, stage))
         assert not (output / "report.html").exists()
-    scored = commits(output, f"{SOURCE}.scored")
-    read = commits(output, f"{SOURCE}.fingerprints")
-    done = subprocess.run(demo_command(output), cwd=ROOT, capture_output=True, text=True, check=False)
+    scored = commit_times(output, f"{SOURCE}.scored")
+    read = commit_times(output, f"{SOURCE}.fingerprints")
+    command = [sys.executable, "-c", PROGRAM, *demo_arguments(output)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert digests(output, (*EVERYTHING, MODELS)) == digests(undisturbed, (*EVERYTHING, MODELS))
     assert not list(output.rglob("*.partial"))
-    after = commits(output, f"{SOURCE}.scored")
+    after = commit_times(output, f"{SOURCE}.scored")
     assert {name: after[name] for name in scored} == scored, "committed batches were written again"
-    assert commits(output, f"{SOURCE}.fingerprints") == read, "a finished stage was run again"
+    assert commit_times(output, f"{SOURCE}.fingerprints") == read, "a finished stage was run again"
 
 
 def test_run_again_a_finished_run_does_nothing(copy: Path, run_demo: RunDemo, digests: Digests) -> None:
