@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from rich.console import Console
 
 from pipeline.launch import launch
@@ -20,9 +22,18 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1", "::", "0.0.0.0", ""}
 
 # No test is timed: machines are noisy. Property tests draw the same examples each time, so that a failure is the
 # change's own; --hypothesis-profile=exploring draws new ones.
-settings.register_profile("steady", deadline=None, derandomize=True)
-settings.register_profile("exploring", deadline=None)
-settings.load_profile("steady")
+STEADY = "steady"
+settings.register_profile(
+    STEADY, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.register_profile("exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(STEADY)
+
+
+def pytest_configure() -> None:
+    """Keep Hypothesis from drawing constants of our own modules: which are loaded depends on the tests run before."""
+    own, none = providers._get_local_constants, Constants()
+    providers._get_local_constants = lambda: none if settings.get_current_profile_name() == STEADY else own()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -277,9 +277,9 @@ HOSTILE = [unit.replace("¦", "|") for unit in HOSTILE] + ["\n", "\n ", "=//a.b[
 @pytest.mark.parametrize("front", ["", "http://a.b/", "<ref>[http://"])
 def test_a_megabyte_of_anything_takes_linear_time(unit, front) -> None:
     text = f"{front}{unit * (1_000_000 // len(unit))}// "
-    start = time.perf_counter()
+    start = time.process_time()
     cited_urls(text, refs_only=bool(front))
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15
 
 
 def test_a_megabyte_of_pieces_in_random_order_takes_linear_time() -> None:
@@ -287,9 +287,9 @@ def test_a_megabyte_of_pieces_in_random_order_takes_linear_time() -> None:
         draw = random.Random(seed)
         few = draw.sample(HOSTILE, 5)
         text = "".join(draw.choices(few, k=200_000))
-        start = time.perf_counter()
+        start = time.process_time()
         cited_urls(text, refs_only=seed % 2 == 0)
-        assert time.perf_counter() - start < 15, few
+        assert time.process_time() - start < 15, few
 
 
 @given(st.lists(st.sampled_from([*HOSTILE, "a", "http://a.org", "http://b.org/c", "ü", "</nowiki>", "</pre>"])))

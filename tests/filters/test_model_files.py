@@ -250,7 +250,7 @@ def test_hostile_counts_cost_neither_time_nor_memory(models, place: int, change:
     assert peak < 100_000
 
 
-@settings(max_examples=300, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change_is_refused_in_one_line_or_passes(models, data: st.DataObject, tmp_path: Path) -> None:
     content = bytearray(models[data.draw(st.sampled_from(sorted(KINDS)))])
@@ -324,7 +324,7 @@ def test_a_kenlm_binary_that_contradicts_itself_is_refused(content: bytes, fault
     assert refusal(check_kenlm_file, tmp_path / "en.arpa.bin") == f"no KenLM binary: {fault}"
 
 
-@settings(max_examples=300, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.integers(0, 5), at=st.integers(88, 140), change=st.binary(max_size=30))
 def test_any_kenlm_binary_is_refused_in_one_line_or_passes(kind: int, at: int, change: bytes, tmp_path: Path) -> None:
     content = bytearray(probing_binary(kind=kind))

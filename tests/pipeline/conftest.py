@@ -57,13 +57,16 @@ START = re.compile(rb"WARC/[01]\.\d{1,3}[ \t]{0,16}\r?\n[A-Za-z][\w-]{0,63}[ \t]
 
 
 def count_record_starts(data: bytes) -> int:
-    """Record starts by brute force: every gzip magic is tried, and no block holds a start of its own."""
+    """Record starts by brute force: every gzip magic is tried, and no block holds a start of its own.
+
+    A file whose gzip magics lead to no record is not compressed; a block may hold these three bytes.
+    """
     texts, at = [], 0
     while data[:5] != b"WARC/" and (at := data.find(b"\x1f\x8b\x08", at)) >= 0:
         out, used = inflate_all(data, at)
         texts.append(out)
         at += used or 1
-    return sum(len(START.findall(text)) for text in texts or [data])
+    return sum(len(START.findall(text)) for text in texts) or len(START.findall(data))
 
 
 def inflate_all(data: bytes, at: int) -> tuple[bytes, int]:

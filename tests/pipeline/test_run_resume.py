@@ -1,12 +1,9 @@
 """A run goes on where it was stopped, does again what no longer holds, and nothing else."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,8 @@ from pipeline.run import RunFailed
 from pipeline.settings import SettingsError
 from tests.demo import WEB_ALONE
 from tests.kenlm import needs_kenlm
+from tests.killed import commit_times
+from tests.killed_group import PROGRAM, run_group_killed
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = "commoncrawl"
@@ -27,34 +26,11 @@ Digests = Callable[..., dict[str, str]]
 RunDemo = Callable[..., Any]
 
 
-def start(output: Path) -> subprocess.Popen[bytes]:
-    """Start the demo from the command line, as a process group of its own."""
-    program = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", "configs/demo.yaml"]
-    # Many small batches, so that there is a middle to be killed in.
-    arguments = ["--output", str(output), "--workers", "2", "--bytes-per-worker", "1"]
-    for override in ("batch_bytes=65536", *WEB_ALONE):
-        arguments += ["--set", override]
-    with open(output.parent / "terminal.txt", "ab") as terminal:
-        return subprocess.Popen(
-            [*program, *arguments], cwd=ROOT, start_new_session=True, stdout=terminal, stderr=terminal
-        )
-
-
-def commits(output: Path, stage: str) -> dict[str, int]:
-    """Give the commits of a stage with the time each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
-
-
-def kill_once_committed(output: Path, stage: str, count: int) -> dict[str, int]:
-    """Start the demo and kill its whole process group once a stage has that many commits."""
-    process = start(output)
-    while process.poll() is None and len(commits(output, stage)) < count:
-        time.sleep(0.005)
-    assert process.poll() is None, (output.parent / "terminal.txt").read_text()
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(0.2)
-    return commits(output, stage)
+def demo_arguments(output: Path) -> list[str]:
+    """Give the command line of the demo in many small batches, so that there is a middle to be killed in."""
+    overrides = [word for override in ("batch_bytes=65536", *WEB_ALONE) for word in ("--set", override)]
+    workers = ["--workers", "2", "--bytes-per-worker", "1"]
+    return ["run", "configs/demo.yaml", "--output", str(output), *workers, *overrides]
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +67,19 @@ def test_killed_at_five_moments_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     moments = {"fingerprints": 5, "duplicate_lines": 3, "scored": 5, "perplexity": 4, "reference": 4}
     for name, count in moments.items():
         stage = f"{SOURCE}.{name}"
-        before = kill_once_committed(output, stage, count)
-        assert 0 < len(before) < len(commits(undisturbed, stage))
+        before = run_group_killed(demo_arguments(output), output, stage, count)
+        assert count <= len(before) < len(commit_times(undisturbed, stage))
         assert not (output / "report.html").exists()
-    scored = commits(output, f"{SOURCE}.scored")
-    read = commits(output, f"{SOURCE}.fingerprints")
-    assert start(output).wait() == 0, (tmp_path / "terminal.txt").read_text()
+    scored = commit_times(output, f"{SOURCE}.scored")
+    read = commit_times(output, f"{SOURCE}.fingerprints")
+    command = [sys.executable, "-c", PROGRAM, *demo_arguments(output)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     assert digests(output, (*EVERYTHING, MODELS)) == digests(undisturbed, (*EVERYTHING, MODELS))
     assert not list(output.rglob("*.partial"))
-    after = commits(output, f"{SOURCE}.scored")
+    after = commit_times(output, f"{SOURCE}.scored")
     assert {name: after[name] for name in scored} == scored, "committed batches were written again"
-    assert commits(output, f"{SOURCE}.fingerprints") == read, "a finished stage was run again"
+    assert commit_times(output, f"{SOURCE}.fingerprints") == read, "a finished stage was run again"
 
 
 def test_run_again_a_finished_run_does_nothing(copy: Path, run_demo: RunDemo, digests: Digests) -> None:

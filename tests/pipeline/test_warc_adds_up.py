@@ -64,7 +64,9 @@ def test_records_and_errors_add_up_after_any_one_corruption(
         data = data[:at] + (data[at + size :] if corruption == "remove" else b"")
     items = list(read_warc(io.BytesIO(data)))
     starts = [(item.offset, item.inner_offset) for item in items if isinstance(item, WarcRecord) or item.is_record]
-    assert len(starts) == count_starts(data)
+    # A damaged length can happen to end where a record or the file does; what it reaches over is then block.
+    inside = [count_starts(item.block) for item in items if isinstance(item, WarcRecord)]
+    assert len(starts) + sum(inside) == count_starts(data)
     assert starts == sorted(set(starts))
     if layout == "by record" and corruption != "truncate":
         ends = list(itertools.accumulate(len(compress(text)) for text in records))

@@ -172,6 +172,15 @@ def test_a_range_of_unknown_length_is_taken_at_the_length_first_promised(server,
     assert Path(target).read_bytes() == BODY
 
 
+def test_a_server_that_sends_less_than_the_rest_is_asked_for_what_is_still_missing(server, reply, client, target):
+    some = {**ETAG, "Content-Range": f"bytes {CUT}-{2 * CUT - 1}/300000"}
+    less = reply(BODY[CUT : 2 * CUT], 206, some, ranges=False)
+    url = server.put("/f", reply(BODY, headers=ETAG, cut=CUT), less, reply(BODY, headers=ETAG))
+    fetch(Download(url, target), client)
+    assert server.ranges() == [None, f"bytes={CUT}-", f"bytes={2 * CUT}-"]
+    assert Path(target).read_bytes() == BODY
+
+
 def leave_part(target, content, **known):
     Path(beside(target, "partial")).write_bytes(content)
     note = {"etag": '"v1"', "last_modified": "", "length": None, **known}
