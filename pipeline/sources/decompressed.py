@@ -8,6 +8,7 @@ import pyarrow as pa
 from pipeline.document import MalformedRecord
 
 PIECE_BYTES = 1 << 20
+_AT_ONCE_BYTES = 1 << 16  # decompressed; what is asked for with a fault is lost with it
 _CODECS = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
 
 
@@ -72,13 +73,13 @@ class Decompressed:
         self._inner = pa.CompressedInputStream(pa.PythonFile(cast("BinaryIO", self._source), mode="r"), codec)
 
     def read(self, size: int) -> bytes:
-        """Read on.
+        """Read on, which may give less than asked for; nothing at the end.
 
         Raises:
             MalformedRecord: The file is damaged or cut.
         """
         try:
-            return bytes(self._inner.read(size))
+            return bytes(self._inner.read(min(size, _AT_ONCE_BYTES)))
         except (OSError, pa.ArrowException) as error:
             self._source.check()
             raise MalformedRecord(self._cause, str(error), offset=0) from error

@@ -54,6 +54,15 @@ CASES = {
     "duplicate/id": "pipeline/test_duplicates.py::test_an_id_seen_twice_keeps_the_copy_that_comes_first",
     "encoding/not_text": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
     "encoding/undecodable": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
+    "github/binary": "pipeline/test_github_recipe.py::test_what_is_left_out_says_why",
+    "github/no_content": "pipeline/test_github_recipe.py::test_what_is_left_out_says_why",
+    "github/no_place": (
+        "pipeline/test_github_recipe.py::test_contents_that_stand_nowhere_or_are_no_text_are_known_by_their_hash"
+    ),
+    "github/not_a_file": "pipeline/test_github_recipe.py::test_what_is_left_out_says_why",
+    "github/too_long": (
+        "pipeline/test_github_recipe.py::test_a_file_exactly_as_long_as_allowed_stays_and_a_longer_one_goes"
+    ),
     "language/low_score": FATES,
     "language/not_wanted": FATES,
     "language/unidentified": "filters/test_language.py::test_an_unidentified_document_goes_whatever_is_allowed",
