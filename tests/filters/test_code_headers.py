@@ -374,6 +374,17 @@ def test_nothing_behind_the_first_line_of_code_is_touched(text):
         assert remove_headers(code + text, language) == code + text
 
 
+def test_a_comment_of_more_than_a_million_characters_is_no_header():
+    def text(chars: int) -> str:
+        return f"/* {COPYRIGHT} {' ' * (chars - len(COPYRIGHT) - 7)} */\nint a;\n"
+
+    assert text(1_000_000).index("\n") == 1_000_000
+    assert remove_headers(text(1_000_000), "C") == "int a;\n"
+    longer = text(1_000_000).replace(" */", "\n*/")
+    assert remove_headers(longer, "C") == "int a;\n"
+    assert remove_headers(longer.replace("\n*/", " \n*/"), "C") == longer.replace("\n*/", " \n*/")
+
+
 def _lines_run(work: Callable[[], object]) -> int:
     """Count the lines of the filters that run, whatever the machine does meanwhile."""
     count = 0
