@@ -51,7 +51,7 @@ dedicated to the public|waives all rights|this file is part of|this file is a pa
 this file is distributed|this file is licensed|this software may be|this file may be|this code may be
 is distributed in the hope|not subject to copyright|no copyright|contributed to the public|freely distribut
 is covered by|received a copy of the|for full copyright
-received a copy with|above copyright notice|copyright holders and
+received a copy with|you may freely use|above copyright notice|copyright holders and
 copyright owner and|sublicense, and|and noninfringement|must not be misrepresented|copyright notices appear
 """.strip()
     .replace("\n", "|")
@@ -78,7 +78,7 @@ _UNDER = re.compile(
 _ALONE = re.compile(r".{0,60}(?:licen[cs]e|foundation|domain|clause|[0-9)])[.,:]?$")
 _SEE_LICENCE = re.compile(
     r"(?:see|read|consult|refer to|in|found in|with) (?:the |accompanying |included |enclosed |top-level |file |files |"
-    r"root )*[\"'`(<]*(?:[a-z_./-]{0,40}/)?(?:licen[cs]e|copying|copyright|notice)s?\b|"
+    r"root )*[\"'`(<]*(?:[a-z_./-]{0,40}/)?(?:licen[cs]e|licensing|copying|copyright|notice)s?\b|"
     r"^@licen[cs]e|^licen[cs]e$|^licen[cs]ed? (?:under|to|as|is)\b|^copyright$"
 )
 _WEAK = frozenset(
