@@ -50,6 +50,7 @@ class CodeReason(Reason):
     DATA_NAME = "code/data_name"
     OTHER_SUFFIX = "code/other_suffix"
     EMPTY = "code/empty"
+    TOO_LONG = "code/too_long"
     GENERATED = "code/generated"
     MINIFIED = "code/minified"
     LINE_TOO_LONG = "code/line_too_long"
@@ -63,6 +64,7 @@ class CodeLimits(BaseModel):
 
     Attributes:
         suffixes: How a path must end, with regard to case.
+        max_chars: Longest file; BigQuery has the contents of files below 1 MiB alone.
         max_line_chars: Longest line, without its line end.
         max_mean_line_chars: Longest lines on average: characters of the file, line ends counted, per line.
         min_alphanumeric_fraction: Fewest letters and digits of any script, of all characters.
@@ -81,6 +83,7 @@ class CodeLimits(BaseModel):
     suffixes: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = (
         _REDPAJAMA_SUFFIXES
     )
+    max_chars: PositiveInt | None = 1_048_576
     max_line_chars: PositiveInt | None = 1000
     max_mean_line_chars: PositiveFloat | None = 100
     min_alphanumeric_fraction: _Fraction | None = 0.25
@@ -136,6 +139,8 @@ def check_code(text: str, path: str, limits: CodeLimits) -> Drop | None:
     """
     if not text.strip():
         return Drop(CodeReason.EMPTY, measured=0, limit=1)
+    if limits.max_chars is not None and len(text) > limits.max_chars:
+        return Drop(CodeReason.TOO_LONG, measured=len(text), limit=limits.max_chars)
     language = code_language(path)
     if limits.drop_generated and says_generated(text, language):
         return Drop(CodeReason.GENERATED)

@@ -98,6 +98,7 @@ _PREAMBLE = re.compile(
     r"#!?\["
 )
 _MAX_PREAMBLE_LINES = 30
+_MAX_CHARS = 1_000_000  # within which a comment of a header begins, and those it may have
 _INDENTED = ".."
 _LINE = "line"
 
@@ -127,15 +128,18 @@ def header_comments(text: str, language: str = "") -> Iterator[Comment]:
     """Find the comments before the first line of code, in the order of the text.
 
     Args:
-        text: A source file; LF or CRLF line ends.
+        text: A source file; LF or CRLF line ends. Its header is in the first million
+            characters, and no comment in it is longer.
         language: From :func:`filters.code_languages.code_language`; of an unknown one every style is tried.
     """
     style = _Style(language, is_script=text.startswith("#!"))
     at, preamble = int(text.startswith("\ufeff")), 0
-    while at < len(text):
+    while at < min(len(text), _MAX_CHARS):
         end = _line_end(text, at)
         opener, closer, close = style.opening(text, at, end)
         if closer or opener == _INDENTED:
+            if close - at > _MAX_CHARS:
+                return
             comment = style.block(text, at, opener, closer, close)
         elif opener:
             comment = style.run(text, at)
@@ -242,7 +246,7 @@ class _Style:
     def run(self, text: str, start: int) -> Comment:
         """Give the comments of one line each that follow each other."""
         at, first = start, self.opening(text, start, _line_end(text, start))
-        while at < len(text) and self.opening(text, at, end := _line_end(text, at)) == first:
+        while at < min(len(text), start + _MAX_CHARS) and self.opening(text, at, end := _line_end(text, at)) == first:
             at = end
         words = (*self._words, "c") if self._fixed_form else self._words
         return Comment(start, at, "", "", words, _lines(text[start:at]))

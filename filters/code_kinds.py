@@ -109,10 +109,10 @@ def says_generated(text: str, language: str) -> bool:
     lowered = head.lower()
     if not any(sign in lowered for sign in _SIGNS_OF_GENERATED):
         return False
-    for comment in header_comments(head, language):
-        lines = (line.strip(_SIGNS).lower() for line in comment.lines)
-        if _MARKS.search("\n".join(lines)):
-            return True
+    for comment in header_comments(text, language):
+        lines = [line.strip(_SIGNS).lower() for line in "".join(comment.lines)[:_HEAD_CHARS].split("\n")]
+        if comment.start >= _HEAD_CHARS or _MARKS.search("\n".join(lines)):
+            return comment.start < _HEAD_CHARS
     return False
 
 

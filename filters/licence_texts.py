@@ -16,7 +16,7 @@ from filters.code_headers import header_notices
 from filters.licences import licence_expression, licence_family
 
 _MAX_TEXT_CHARS = 200_000  # of a licence file; the longest real one of a single project has 47,000
-_MAX_HEADER_CHARS = 32_768
+_MAX_NOTICE_CHARS = 32_768
 
 _TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() \t-]{1,200})", re.IGNORECASE)
 _AND_LATER = re.compile(r"\(?at your option\)?,? any later version|either version \d")
@@ -85,7 +85,8 @@ def header_licences(text: str, language: str = "") -> list[str]:
     """Tell which licences a source file's own header names.
 
     Args:
-        text: The file as it is, before its header is removed; the first 32,768 characters are read.
+        text: The file as it is, before its header is removed; of its notices the first 32,768 characters are
+            read.
         language: From :func:`filters.code_languages.code_language`.
 
     Returns:
@@ -97,8 +98,7 @@ def header_licences(text: str, language: str = "") -> list[str]:
     >>> header_licences("# Licensed under the MIT license.", "Python")
     ['MIT']
     """
-    head = text[:_MAX_HEADER_CHARS]
-    notices = header_notices(head, language)
+    notices = header_notices(text, language)[:_MAX_NOTICE_CHARS]
     tags = [_TAG_END.sub("", tag).strip() for tag in _TAG.findall(notices)]
     if tags:
         return list(dict.fromkeys(licence_expression(tag) or tag for tag in tags))

@@ -20,7 +20,7 @@ _SIGNS_OF_NOTICE = (
     *("this software", "this library", "this package", "this code", "free software", "as is", "permitted by law"),
 )
 
-#: What licences say, and what points to them; lower case.
+#: What licences say and nobody else; lower case.
 _PHRASES = tuple(
     """
 spdx-license-identifier|spdx-filecopyrighttext|spdx-filetype|all rights reserved|all rights are reserved
@@ -32,40 +32,54 @@ provided as is|provided as-is|on an "as is" basis|on an "as is"|"as is" basis|an
 without any warranty|without warranties|no warranty|any express or implied|express or implied warrant
 implied warranties|warranty of any kind|warranties of merchantability|warranty of merchantability
 fitness for a particular purpose|in no event shall|in no event will|be held liable|shall not be liable
-liable for any|consequential damages|possibility of such damage|terms of the gnu|gnu general public
-gnu lesser general|gnu library general|gnu affero general|free software foundation|this program is free software
+liable for any|consequential damages|possibility of such damage|terms of the gnu|this program is free software
 this file is free software|this library is free software|this package is free software|is free software; you
-is free software: you|hope that it will be useful|received a copy of|temple place|franklin street
-cambridge, ma 02139|any later version|licensed under|licenced under|released under|dual licensed|dual-licensed
-distributed under the|available under the|covered by the|governed by a bsd|governed by the|use of this source code
-subject to the terms|under the terms of|subject to the following|following conditions|terms and conditions
-conditions are met|compliance with the license|with this work for additional information
-contributor license agreement|unless required by applicable law|agreed to in writing|permissions and limitations
-limitations under the license|apache.org/licenses|opensource.org/licenses|gnu.org/licenses|boost.org/license
-mozilla.org/mpl|creativecommons.org/licenses|creativecommons.org/publicdomain|www.gnu.org/copyleft
-bsd-style license|mit license|mit-style license|apache license|boost software license|mozilla public license
-eclipse public license|bsd license|artistic license|same terms as perl|same license as|creative commons
-public domain|copyright notice|copyright holder|copyright owner|copyright information|copyright and license
-license information|licensing information|license terms|license agreement|license details|for license|license.txt
-license.md|license_1_0|license file|licence file|copying file|file copying|this license|the license at
-the license for|full license|origin of this software must|altered source versions|altered from any source
-misrepresented|without specific prior|without limitation|to whom the software|furnished to do so
-substantial portions|sublicense|noninfringement|arising from, out of|arising in any way|source code must retain
-must retain the above|must reproduce the above|notice and this permission|unlimited use|restricted rights
-proprietary and confidential|confidential and proprietary|proprietary information|unauthorized copying
-strictly prohibited|trade secret|free and unencumbered|dedicated to the public|waives all rights
-this file is part of|this file is a part of|is part of the llvm project|this file is distributed
-this file is licensed|this software may be|this file may be|this code may be|is distributed in the hope
-not subject to copyright|no copyright|contributed to the public|permitted by law|freely distribut|freely used
-free to use|bsd-3-clause|bsd-2-clause|apache-2.0|mpl-2.0
+is free software: you|hope that it will be useful|temple place|franklin street|cambridge, ma 02139
+any later version|licensed under|licenced under|released under|dual licensed|dual-licensed|distributed under the
+available under the|governed by a bsd|governed by the|use of this source code|subject to the terms
+under the terms of|subject to the following|following conditions|terms and conditions|conditions are met
+compliance with the license|with this work for additional information|contributor license agreement
+unless required by applicable law|agreed to in writing|permissions and limitations|limitations under the license
+apache.org/licenses|opensource.org/licenses|gnu.org/licenses|boost.org/license|mozilla.org/mpl
+creativecommons.org/licenses|creativecommons.org/publicdomain|www.gnu.org/copyleft|same terms as perl
+same license as|copyright and license|for license|license_1_0|file copying|this license|the license at
+the license for|origin of this software must|altered source versions|altered from any source|without specific prior
+to whom the software|furnished to do so|substantial portions|arising from, out of|arising in any way
+source code must retain|must retain the above|must reproduce the above|notice and this permission
+proprietary and confidential|confidential and proprietary|unauthorized copying|free and unencumbered
+dedicated to the public|waives all rights|this file is part of|this file is a part of|is part of the llvm project
+this file is distributed|this file is licensed|this software may be|this file may be|this code may be
+is distributed in the hope|not subject to copyright|no copyright|contributed to the public|freely distribut
+is covered by|received a copy of the|for full copyright
+received a copy with|you may freely use|above copyright notice|copyright holders and
+copyright owner and|sublicense, and|and noninfringement|must not be misrepresented|copyright notices appear
 """.strip()
     .replace("\n", "|")
     .split("|")
 )
+#: What documentation may speak of too: a notice only beside a word that puts the file under it, or alone.
+_NAMES = tuple(
+    """
+apache license|apache-2.0|artistic license|boost software license|bsd license|bsd-2-clause|bsd-3-clause
+bsd-style license|copying file|copyright information|creative commons|eclipse public license
+free software foundation|full license|gnu affero general|gnu general public|gnu lesser general|gnu library general
+licence file|license agreement|license details|license file|license information|license terms|license.md
+license.txt|licensing information|mit license|mit-style license|mozilla public license|mpl-2.0
+proprietary information|public domain|restricted rights|strictly prohibited|trade secret|copyright notice
+copyright holder
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+_UNDER = re.compile(
+    r"\b(?:under|licen[cs]ed|terms|subject|covered|released|governed|compliance|published|compatible|agree|dedicated|"
+    r"placed|belongs?|granted|hereby|retain|waive[sd]?|reproduce|contained|warrant(?:y|ies)|disclaim(?:er|s|ed)?)\b"
+)
+_ALONE = re.compile(r".{0,60}(?:licen[cs]e|foundation|domain|clause|[0-9)])[.,:]?$")
 _SEE_LICENCE = re.compile(
     r"(?:see|read|consult|refer to|in|found in|with) (?:the |accompanying |included |enclosed |top-level |file |files |"
-    r"root )*[\"'`(<]*(?:[a-z_./-]{0,40}/)?(?:licen[cs]e|copying|copyright|notice)s?\b|"
-    r"^licen[cs]e ?: ?\S|^@licen[cs]e|^licen[cs]e$|^licen[cs]ed? (?:under|to|as|is)\b|^copyright$"
+    r"root )*[\"'`(<]*(?:[a-z_./-]{0,40}/)?(?:licen[cs]e|licensing|copying|copyright|notice)s?\b|"
+    r"^@licen[cs]e|^licen[cs]e$|^licen[cs]ed? (?:under|to|as|is)\b|^copyright$"
 )
 _WEAK = frozenset(
     """
@@ -88,7 +102,7 @@ _HOLDER = (
 )
 _SUBJECT = r"(?:portions? |some |parts? |original |this (?:file|code|software|program|document|work|library) (?:is )?)"
 _COPYRIGHT = re.compile(
-    rf"(?:@|\\)?{_SUBJECT}{{0,3}}(?:.{{0,60}}\b(?:is|are) )?"
+    rf"spdx-[a-z]|licen[cs]e ?: ?\S|(?:@|\\)?{_SUBJECT}{{0,3}}(?:.{{0,60}}\b(?:is|are) )?"
     rf"(?:(?:\(c\)|©|&copy;)\s?copyright\b|copyright(?:ed|s)?\b[ ,.]{{0,3}}{_HOLDER}|"
     rf"copyright\b.{{0,80}}?{_YEAR}|copyleft\b|(?:\(c\)|©|&copy;)\s?(?:by |[a-z .,]{{0,40}})?{_YEAR}|©|"
     rf"{_YEAR}(?:\s?-\s?{_YEAR})?,? (?:\(c\)|©))"
@@ -103,12 +117,14 @@ _RUNS_ON = re.compile(
 )
 _OPEN_END = re.compile(r"(?:,|&|\band|\bby|-|\(c\)|\bcopyright)$")
 _ATTRIBUTION = re.compile(
-    r"[@\\]?(?:(?:main |original |principal |current |initial )?(?:authors?|contributors?|maintainers?)(?:\(s\))?\b|"
-    r"(?:originally |initially )?(?:written|created|contributed|maintained|modified|developed|ported|coded|revised|"
-    r"rewritten|adapted|updated) (?:\w+ )?by\b|e-?mail ?:|contact ?:|by:? [a-z]+ [a-z]+)|"
+    r"[@\\]authors?\b|"
+    r"(?:main |original |principal |current |initial )?(?:author|contributor|maintainer)(?:s|\(s\))?\s?(?:[:=-]|$)|"
+    r"(?:(?:originally |initially )?(?:written|created|contributed|maintained|modified|developed|ported|coded|revised|"
+    r"rewritten|adapted|updated) (?:\w+ )?by\b|e-?mail ?:|contact ?:)|"
     r"\$(?:id|revision|header|date|author|freebsd|netbsd|openbsd|source|log|rcsfile|name|state|xfree86|xorg|xconsortium)\b"
     r"|.{0,60}<[\w.+-]{1,64}(?:@| at )[\w.-]{1,64}>"
 )
+_NAMES_SOMEBODY = re.compile(r"[:@<$]")  # else a sentence runs on: "what is / written by the parser"
 _DIRECTIVE = re.compile(
     r".{0,40}-\*-|.{0,20}\b(?:vim?|ex):|coding[:=]|!|pylint:|type:|noqa|flake8|mypy:|ruff|isort:|eslint|jshint|jslint|"
     r"@ts-|@flow|@format|@generated|@jsx|go:|\+build|frozen_string_literal|syntax=|swift-tools|shellcheck|clang-format|"
@@ -158,6 +174,8 @@ class _Unit:
 
     def takes(self, line: str, kind: _Kind) -> bool:
         """Tell whether the next line of the paragraph runs this unit on."""
+        if kind is _Kind.ATTRIBUTION and self.kind is _Kind.TEXT and not _NAMES_SOMEBODY.search(line):
+            return not self.lines[-1].endswith(_ENDS_UNIT)
         if kind is not _Kind.TEXT or self.kind is _Kind.DIRECTIVE:
             return False
         if self.kind is not _Kind.TEXT:
@@ -175,7 +193,9 @@ class _Unit:
 
 
 def _has_phrase(line: str) -> bool:
-    return any(phrase in line for phrase in _PHRASES) or bool(_SEE_LICENCE.search(line))
+    if any(phrase in line for phrase in _PHRASES) or _SEE_LICENCE.search(line):
+        return True
+    return any(name in line for name in _NAMES) and bool(_UNDER.search(line) or _ALONE.match(line))
 
 
 def may_have_notice(text: str) -> bool:

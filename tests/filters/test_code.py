@@ -11,6 +11,7 @@ from filters.verdict import Drop
 LIMITS = CodeLimits()
 OFF = CodeLimits(
     suffixes=None,
+    max_chars=None,
     max_line_chars=None,
     max_mean_line_chars=None,
     min_alphanumeric_fraction=None,
@@ -63,6 +64,12 @@ def test_redpajama_has_66_suffixes():
 def test_a_file_without_text_goes():
     assert check("") == check(" \n\t\n") == ("code/empty", 0, 1)
     assert check("x") is None
+
+
+def test_a_file_of_exactly_a_mebibyte_is_not_too_long():
+    text = "é\n" * 524_288
+    assert check(text, max_chars=1_048_576) is None
+    assert check(text + "x", max_chars=1_048_576) == ("code/too_long", 1_048_577, 1_048_576)
 
 
 def test_a_generated_file_goes():
@@ -151,6 +158,7 @@ def test_the_first_rule_that_is_broken_names_the_reason():
     [
         ("suffixes", []),
         ("suffixes", [""]),
+        ("max_chars", 0),
         ("max_line_chars", 0),
         ("max_mean_line_chars", 0),
         ("min_alphanumeric_fraction", 1.1),

@@ -1,7 +1,12 @@
 """Notices go out of a file's header, in every language's comments; all else stays."""
 
+import ast
 import functools
+import glob
+import os
 import sys
+import sysconfig
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -170,6 +175,9 @@ def test_what_stands_before_a_header_stays(language, kept, rest):
         ("Python", "# Tells whether each file of a project has a copyright header.\nimport re\n"),
         ("Python", "import re\n\n# Copyright (c) 2001 A. Writer. All rights reserved.\nx = 1\n"),
         ("JavaScript", "const a = 1;\n/* Licensed under the MIT license. */\n"),
+        ("Python", '"""Tools that check the Apache License in headers of files."""\n'),
+        ("Python", '"""Downloads pictures of Creative Commons, and texts from the public domain."""\n'),
+        ("Python", "# Reads the license file of a project, and license information from its metadata.\nimport re\n"),
         ("Haskell", "{-# LANGUAGE GADTs #-}\nmodule A where\n"),
         ("Python", "# Author: A. Writer\n\nimport re\n"),
         ("C", "/* never closed, Copyright (c) 2001 A. Writer\nint a;\n"),
@@ -179,6 +187,11 @@ def test_what_stands_before_a_header_stays(language, kept, rest):
 )
 def test_what_is_no_notice_in_a_header_stays(language, text):
     assert remove_headers(text, language) == text
+
+
+def test_a_description_below_a_tag_of_one_line_stays():
+    text = f"# SPDX-License-Identifier: MIT\n# License: MIT\n# {DOC}\nimport re\n"
+    assert remove_headers(text, "Python") == f"# {DOC}\nimport re\n"
 
 
 def test_several_comments_of_notices_in_a_row_all_go():
@@ -213,6 +226,11 @@ def test_authors_and_revisions_go_with_a_notice_beside_them():
     assert remove_headers(text, "Python") == "# words.py\n\nimport re\n"
 
 
+def test_a_sentence_that_runs_on_over_words_of_authors_stays():
+    rest = "# Reads what was\n# written by the parser, and what contributors\n# contributed by hand.\nimport re\n"
+    assert remove_headers(f"# {COPYRIGHT}\n\n{rest}", "Python") == rest
+
+
 def test_one_blank_line_stays_below_a_line_that_is_kept():
     assert remove_headers(f"#!/bin/sh\n#\n# {COPYRIGHT}\n\n\n\ndate\n", "Shell") == "#!/bin/sh\n\ndate\n"
     assert remove_headers(f"#!/bin/sh\n\n# {COPYRIGHT}\n\n\n\ndate\n", "Shell") == "#!/bin/sh\n\ndate\n"
@@ -242,6 +260,29 @@ def test_a_script_s_header_goes_whatever_its_name_says():
 def test_notices_are_given_without_signs():
     text = f"#!/bin/sh\n# {COPYRIGHT}\n#\n# {DOC}\n#\n# {MIT}\n"
     assert header_notices(text, "Shell") == f"{COPYRIGHT}\n{MIT}"
+
+
+def test_of_installed_modules_the_code_stays_as_the_parser_reads_it():
+    """Sixty real headers, judged by Python's own parser: all but the first docstring is the same program."""
+    changed = 0
+    for path in sorted(glob.glob(os.path.join(sysconfig.get_path("purelib"), "*", "*.py")))[::5]:
+        with open(path, encoding="utf-8", errors="replace", newline="") as stream:
+            text = stream.read()
+        left = remove_headers(text, "Python")
+        if left != text:
+            assert _program(left) == _program(text), path
+            changed += 1
+        if changed == 60:
+            return
+    pytest.skip(f"{changed} headers in the environment")
+
+
+def _program(text: str) -> str:
+    with warnings.catch_warnings(action="ignore"):
+        tree = ast.parse(text)
+    if ast.get_docstring(tree, clean=False) is not None:
+        del tree.body[0]
+    return ast.dump(tree)
 
 
 ATOMS = [
@@ -331,6 +372,17 @@ def test_nothing_behind_the_first_line_of_code_is_touched(text):
     code = "int main() { return 0; }\n"
     for language in LANGUAGES[:6]:
         assert remove_headers(code + text, language) == code + text
+
+
+def test_a_comment_of_more_than_a_million_characters_is_no_header():
+    def text(chars: int) -> str:
+        return f"/* {COPYRIGHT} {' ' * (chars - len(COPYRIGHT) - 7)} */\nint a;\n"
+
+    assert text(1_000_000).index("\n") == 1_000_000
+    assert remove_headers(text(1_000_000), "C") == "int a;\n"
+    longer = text(1_000_000).replace(" */", "\n*/")
+    assert remove_headers(longer, "C") == "int a;\n"
+    assert remove_headers(longer.replace("\n*/", " \n*/"), "C") == longer.replace("\n*/", " \n*/")
 
 
 def _lines_run(work: Callable[[], object]) -> int:

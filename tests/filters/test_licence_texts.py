@@ -113,10 +113,14 @@ def test_any_later_version_at_your_option_is_no_choice_of_licence():
     assert header_licences(text) == ["LicenseRef-GPL", "LicenseRef-BSD"]
 
 
-def test_only_the_head_of_a_file_is_read():
-    far = "# a\n" * 8_192 + "# SPDX-License-Identifier: MIT\n"
-    assert header_licences(far) == []
-    assert header_licences(far[4_000:]) == ["MIT"]
+def test_a_licence_behind_code_is_not_the_file_s_own():
+    tag = "# SPDX-License-Identifier: MIT\n"
+    assert header_licences("# a\n" * 20_000 + tag, "Python") == ["MIT"]
+    assert header_licences("a = 1\n" + tag, "Python") == []
+
+
+def test_a_header_that_ends_late_is_read():
+    assert header_licences(f"/* Licensed under the MIT license.\n\n{'a ' * 40_000}*/\n", "C") == ["MIT"]
 
 
 @given(st.text(max_size=300))

@@ -49,6 +49,7 @@ CASES = {
     "code/minified_name": "filters/test_code.py::test_a_path_that_breaks_a_rule_goes_and_stays_when_the_rule_is_off",
     "code/mostly_numbers": "filters/test_code.py::test_numbers_in_four_fifths_of_a_file_are_too_many",
     "code/other_suffix": "filters/test_code.py::test_a_path_that_breaks_a_rule_goes_and_stays_when_the_rule_is_off",
+    "code/too_long": "filters/test_code.py::test_a_file_of_exactly_a_mebibyte_is_not_too_long",
     "code/vendored": "filters/test_code.py::test_a_path_that_breaks_a_rule_goes_and_stays_when_the_rule_is_off",
     "duplicate/content": FATES,
     "duplicate/id": "pipeline/test_duplicates.py::test_an_id_seen_twice_keeps_the_copy_that_comes_first",
