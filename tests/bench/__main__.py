@@ -56,7 +56,6 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "github.clean": code.clean,
     "stackexchange.html": stackexchange.convert_html,
     "stackexchange.documents": stackexchange.join,
-    "github.clean": github.clean,
     "github.dedup": github.deduplicate,
     "tokens.encode": tokens.encode,
     "tokens.windows": tokens.read_windows,

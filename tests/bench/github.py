@@ -1,8 +1,7 @@
-"""GitHub: cleaning of source files, and what exact deduplication adds to the way from a table to documents."""
+"""GitHub: what exact deduplication adds to the way from a table to documents."""
 
 import functools
 import io
-import re
 import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,11 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.code import CodeLimits, check_code, check_path
-from filters.code_headers import remove_headers
-from filters.code_languages import code_language
-from filters.licence_texts import header_licences
-from filters.licences import check_header_licences
+from filters.code import CodeLimits, check_path
 from pipeline.batch import Batch
 from pipeline.document import Shard
 from pipeline.duplicates import Copies, mark_duplicates
@@ -31,23 +26,9 @@ from tests.bench.inputs import Inputs, text_megabytes
 from tests.bench.report import Result, speed
 from tests.bench.timing import compare
 
-_GOAL = 20  # MB/s
 _DEDUP_GOAL = 10  # percent
 _MEGABYTES, _QUICK_MEGABYTES = 60, 10
 _TABLES = 4
-_COPYRIGHT = re.compile(r"copyright", re.IGNORECASE)
-
-
-def clean(inputs: Inputs) -> Iterator[Result]:
-    """Installed sources through the rules, beside leading comments, line lengths and letters in a plain loop."""
-    rows = source_rows(_QUICK_MEGABYTES if inputs.quick else _MEGABYTES)
-    files = [(row["path"], row["content"]) for row in rows]
-    megabytes = text_megabytes([text for _, text in files])
-    pair = compare(functools.partial(_clean, files), functools.partial(_clean_bare, files), runs=3)
-    value = megabytes / pair.ours.cpu_seconds
-    goal = {"goal": f">= {_GOAL} MB/s", "met": value >= _GOAL}
-    detail = f"{len(files):,} files of what is installed, {megabytes:.0f} MB, {value:.1f} MB/s of CPU time"
-    yield speed("github.clean", megabytes, pair, against="a plain loop over lines", detail=detail, **goal)
 
 
 def source_rows(megabytes: int, salt: int = 0) -> list[dict[str, Any]]:
@@ -66,26 +47,6 @@ def source_rows(megabytes: int, salt: int = 0) -> list[dict[str, Any]]:
             )
             size += len(content)
     return [{**row, "license": "mit"} for row in rows]
-
-
-def _clean(files: Sequence[tuple[str, str]]) -> int:
-    limits, kept = CodeLimits(), 0
-    for path, text in files:
-        if check_path(path, limits) or check_header_licences(header_licences(text)):
-            continue
-        kept += check_code(remove_headers(text, code_language(path)), path, limits) is None
-    return kept
-
-
-def _clean_bare(files: Sequence[tuple[str, str]]) -> int:
-    kept = 0
-    for _, text in files:
-        lines = text.split("\n")
-        while lines and lines[0].startswith(("#", "//", "--")):
-            del lines[0]
-        longest, letters = max(map(len, lines), default=0), sum(map(str.isalnum, text))
-        kept += longest <= 1000 and letters >= len(text) / 4 and not _COPYRIGHT.search(text[:100])
-    return kept
 
 
 def deduplicate(inputs: Inputs) -> Iterator[Result]:
