@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from pipeline import cli_fetch
+from pipeline.cli_github_rows import github_rows
 from pipeline.cli_list_references import list_references
 from pipeline.cli_ngram import train_ngram_lm
 from pipeline.cli_rank_sites import rank_sites
@@ -169,6 +170,7 @@ def export(
 
 app.command()(train_ngram_lm)
 app.command()(train_reference_classifier)
+app.command("github-rows")(github_rows)
 app.command("list-references")(list_references)
 app.command("rank-sites")(rank_sites)
 app.add_typer(cli_fetch.app)

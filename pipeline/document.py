@@ -33,6 +33,11 @@ METADATA = pa.struct(
         ("tags", pa.string()),
         ("score", pa.int64()),
         ("answers", pa.int64()),
+        ("licence", pa.string()),
+        ("repository", pa.string()),
+        ("ref", pa.string()),
+        ("path", pa.string()),
+        ("programming_language", pa.string()),
     ]
 )
 

@@ -24,11 +24,14 @@ _GLOB = re.compile(r"[*?\[]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@~-]")
 _MAX_NAME = 160
 _LISTS = (".paths", ".paths.gz")
+_GIT = ".git"
 #: Requests to an object store under way at once.
 _REQUESTS = 64
 
 
-def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key: str) -> list[Shard]:
+def list_shards(
+    source: str, dump: str, paths: Sequence[str], *, data: str, key: str, tree: bool = False
+) -> list[Shard]:
     """List the files of one dump as shards.
 
     Args:
@@ -37,6 +40,8 @@ def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key:
         paths: Globs, folders, files or path lists; relative ones lie below ``data``.
         data: The config's data root.
         key: The config key the paths stand under, for messages.
+        tree: Whether folders are trees of someone's files. Hidden files are listed then, but for those of git, and
+            so are links to files, at which the caller must look; links to folders are passed over.
 
     Returns:
         The shards, each file once, sorted by name, whatever the order they were given or found in.
@@ -47,7 +52,7 @@ def list_shards(source: str, dump: str, paths: Sequence[str], *, data: str, key:
     files: dict[str, Shard] = {}
     for position, entry in enumerate(paths):
         try:
-            found = list(_expand(entry, data))
+            found = list(_expand(entry, data, tree=tree))
         except (OSError, ValueError) as error:
             raise SettingsError(f"{key}.{position}: {error}: {below(entry, data)}") from error
         if not found:
@@ -76,7 +81,7 @@ def _refuse_bytes(name: str, key: str) -> None:
         raise SettingsError(f"{key}: the file name {os.fsencode(name)!r} is not UTF-8; rename it") from error
 
 
-def _expand(entry: str, data: str) -> Iterable[tuple[str, FileMetadata]]:
+def _expand(entry: str, data: str, *, tree: bool) -> Iterable[tuple[str, FileMetadata]]:
     path = below(entry, data)
     if path.endswith(_LISTS):
         content = read_bytes(path)
@@ -89,35 +94,38 @@ def _expand(entry: str, data: str) -> Iterable[tuple[str, FileMetadata]]:
         return [(line, file) for line, files in found.items() for file in files]
     if _GLOB.search(path):
         root = path[: path.rindex("/", 0, _first_glob(path)) + 1]
-        _refuse_links(root)
+        _refuse_links(root, tree=tree)
         # Beam's ** wants at least one folder, a shell's does not.
         both = {file.path: file for pattern in (path, path.replace("/**/", "/")) for file in match(pattern)}
-        return _visible(root, [both[name] for name in sorted(both)])
+        return _visible(root, [both[name] for name in sorted(both)], tree=tree)
     if is_local(path) and os.path.isfile(path):
         return [(os.path.basename(path), file) for file in match(path)]
-    _refuse_links(path)
-    inside = _visible(path.rstrip("/") + "/", match(path.rstrip("/") + "/**"))
+    _refuse_links(path, tree=tree)
+    inside = _visible(path.rstrip("/") + "/", match(path.rstrip("/") + "/**"), tree=tree)
     if inside or (is_local(path) and os.path.isdir(path)):
         return inside
     return [(path.rsplit("/", 1)[-1], file) for file in match(path)]
 
 
-def _refuse_links(root: str) -> None:
+def _refuse_links(root: str, *, tree: bool) -> None:
     """Refuse what a walk would pass over in silence.
 
     Raises:
         FileNotFoundError: A link below a local root leads to a folder, or nowhere.
     """
-    for folder, folders, names in os.walk(root) if is_local(root) else ():
+    for folder, folders, names in os.walk(root) if is_local(root) and not tree else ():
         for entry in (os.path.join(folder, name) for name in (*folders, *names)):
             if os.path.islink(entry) and not os.path.isfile(entry):
                 raise FileNotFoundError(f"{entry} is a link to a folder or to nothing, which is not read")
 
 
-def _visible(root: str, files: Sequence[FileMetadata]) -> list[tuple[str, FileMetadata]]:
+def _visible(root: str, files: Sequence[FileMetadata], *, tree: bool) -> list[tuple[str, FileMetadata]]:
     """Name files by their path below the root; hidden files and folders are not input, nor are lists of paths."""
-    named = [(file.path.removeprefix(root), file) for file in files if not file.path.endswith(_LISTS)]
-    return [(name, file) for name, file in named if not any(part.startswith(".") for part in name.split("/"))]
+    named = [(file.path.removeprefix(root), file) for file in files]
+    if tree:
+        return [(name, file) for name, file in named if _GIT not in name.split("/")]
+    shown = [(name, file) for name, file in named if not name.endswith(_LISTS)]
+    return [(name, file) for name, file in shown if not any(part.startswith(".") for part in name.split("/"))]
 
 
 def _first_glob(path: str) -> int:

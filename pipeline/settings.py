@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from pipeline.books_settings import BooksSettings
 from pipeline.c4_settings import C4Settings
 from pipeline.crawl_settings import RUN, CommonCrawlSettings
+from pipeline.github_settings import GithubSettings
 from pipeline.stackexchange_settings import StackExchangeSettings
 from pipeline.wikipedia_settings import WikipediaSettings
 from tokenizer.settings import TokenizerSettings, TokenShardSettings
@@ -35,6 +36,7 @@ class Sources(BaseModel):
     wikipedia: WikipediaSettings | None = None
     stackexchange: StackExchangeSettings | None = None
     books: BooksSettings | None = None
+    github: GithubSettings | None = None
     c4: C4Settings | None = None
     commoncrawl: CommonCrawlSettings | None = None
 

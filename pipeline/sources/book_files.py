@@ -16,10 +16,11 @@ from pipeline.files import open_read
 from pipeline.inputs import below
 from pipeline.reading import Item, batched
 from pipeline.sources.book_archive import read_archive
-from pipeline.sources.book_context import SOURCE, BookContext, open_decompressed, read_capped
+from pipeline.sources.book_context import SOURCE, BookContext
 from pipeline.sources.book_listing import read_listing
 from pipeline.sources.book_rows import read_lines, read_parquet
 from pipeline.sources.book_units import PARQUET, ROWS, ZIP, BookUnit, book_stem, format_of
+from pipeline.sources.decompressed import open_decompressed, read_capped
 
 __all__ = ["SOURCE", "read_books", "read_unit"]
 
@@ -71,14 +72,14 @@ def read_books(stream: BinaryIO, context: BookContext) -> Iterator[tuple[Item, i
     elif named == PARQUET or head == _PARQUET_MAGIC:
         yield from read_parquet(stream, context)
     elif named == ROWS:
-        yield from read_lines(open_decompressed(stream, head), context)
+        yield from read_lines(open_decompressed(stream, head, SOURCE), context)
     else:
         yield _read_text(stream, head, context), context.file.size
 
 
 def _read_text(stream: BinaryIO, head: bytes, context: BookContext) -> Item:
     identifier = context.identifier(book_stem(context.file.below))
-    source = open_decompressed(stream, head)
+    source = open_decompressed(stream, head, SOURCE)
     if source is stream and context.file.size > context.max_book_bytes:
         return context.too_long(identifier, context.file.size, whole=True)
     try:

@@ -1,8 +1,6 @@
 """Books out of rows: Parquet and JSON lines with the text in one column, as Books3 and PG-19 are handed around."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
@@ -13,29 +11,13 @@ from filters.encoding import check_text, clean_line_ends
 from filters.verdict import Drop
 from pipeline.document import Document, MalformedRecord, utf8_size
 from pipeline.reading import Item
-from pipeline.sources.book_context import PIECE_BYTES, BookContext, Decompressed, Readable, Watched
+from pipeline.sources.book_context import SOURCE, BookContext
+from pipeline.sources.decompressed import PIECE_BYTES, Decompressed, Readable, Watched
+from pipeline.sources.json_rows import BOM, BadRow, cut_lines, parse_object
 
 #: A line may be that many times as long as the longest text: JSON writes a letter of two bytes as six.
 _ESCAPED = 3
 _OTHER_FIELDS_BYTES = 1 << 20
-#: A line that goes on for that many times the longest one allowed has no end: the rest of the file is not read.
-_ENDLESS = 16
-_BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line of JSON: its place and size in bytes, and its content unless it is too long."""
-
-    offset: int
-    size: int
-    content: bytes | None
-
-
-class _BadRow(Exception):
-    def __init__(self, cause: str, detail: str) -> None:
-        super().__init__(cause, detail)
-        self.cause, self.detail = cause, detail
 
 
 def read_lines(stream: Readable, context: BookContext) -> Iterator[tuple[Item, int]]:
@@ -43,54 +25,21 @@ def read_lines(stream: Readable, context: BookContext) -> Iterator[tuple[Item, i
     longest = _ESCAPED * context.max_book_bytes + _OTHER_FIELDS_BYTES
     plain = not isinstance(stream, Decompressed)
     try:
-        for number, line in enumerate(_lines(stream, longest)):
+        for number, line in enumerate(cut_lines(stream, longest, SOURCE)):
             name = f"{context.file.below}#{number}"
             content = line.content
             if content is None:
                 yield context.too_long(context.identifier(name), line.size, whole=True), stream.tell()
-            elif (content if number else content.removeprefix(_BOM)).strip():
+            elif (content if number else content.removeprefix(BOM)).strip():
                 offset, inner = (line.offset, 0) if plain else (0, line.offset)
                 try:
-                    row = _parse(content if number else content.removeprefix(_BOM))
+                    row = parse_object(content if number else content.removeprefix(BOM), SOURCE)
                     yield _from_row({**_absent(context), **row}, name, context), stream.tell()
-                except _BadRow as bad:
+                except BadRow as bad:
                     detail = f"line {number}: {bad.detail}"
                     yield MalformedRecord(bad.cause, detail, offset=offset, inner_offset=inner), stream.tell()
     except MalformedRecord as error:
         yield MalformedRecord(error.cause, error.detail, offset=0, is_record=False), context.file.size
-
-
-def _lines(stream: Readable, longest: int) -> Iterator[_Line]:
-    """Cut lines; of one that is too long, only its size is given."""
-    begun, offset, size = bytearray(), 0, 0
-    while piece := stream.read(PIECE_BYTES):
-        start = 0
-        while (end := piece.find(b"\n", start)) >= 0:
-            size += end - start
-            begun += piece[start:end]
-            yield _Line(offset, size, bytes(begun) if size <= longest else None)
-            offset += size + 1
-            begun, size, start = bytearray(), 0, end + 1
-        size += len(piece) - start
-        begun += piece[start:]
-        if size > longest:
-            begun.clear()
-        if size > _ENDLESS * longest:
-            raise MalformedRecord("books/endless_line", f"more than {size} bytes from byte {offset} on", offset=0)
-    if size:
-        yield _Line(offset, size, bytes(begun) if size <= longest else None)
-
-
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(line.decode())
-    except UnicodeDecodeError as error:
-        raise _BadRow("books/invalid_utf8", str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise _BadRow("books/bad_json", f"{type(error).__name__}: {error}") from error
-    if not isinstance(row, dict):
-        raise _BadRow("books/bad_json", f"{type(row).__name__}, not an object")
-    return row
 
 
 def _absent(context: BookContext) -> dict[str, Any]:
@@ -133,7 +82,7 @@ def _from_record(batch: pa.RecordBatch, number: int, context: BookContext) -> It
         return _from_row(batch.to_pylist()[0], f"{context.file.below}#{number}", context)
     except UnicodeDecodeError as error:
         return MalformedRecord("books/invalid_utf8", f"row {number}: {error}", offset=0)
-    except _BadRow as bad:
+    except BadRow as bad:
         return MalformedRecord(bad.cause, f"row {number}: {bad.detail}", offset=0)
 
 
@@ -169,14 +118,14 @@ def _field(row: dict[str, Any], column: str) -> str | None:
 
 def _text(row: dict[str, Any], column: str) -> str | None:
     if column not in row:
-        raise _BadRow("books/missing_column", f"no {column}")
+        raise BadRow("books/missing_column", f"no {column}")
     value = row[column]
     if not isinstance(value, str | None):
-        raise _BadRow("books/wrong_type", f"{column} is {type(value).__name__}, not a string")
+        raise BadRow("books/wrong_type", f"{column} is {type(value).__name__}, not a string")
     try:
         utf8_size(value or "")
     except UnicodeEncodeError as error:
-        raise _BadRow("books/lone_surrogate", f"{column}: {error}") from error
+        raise BadRow("books/lone_surrogate", f"{column}: {error}") from error
     return value
 
 

@@ -1,4 +1,4 @@
-"""Wikipedia, StackExchange and books through the command line, with one worker and with two, on much real input."""
+"""Wikipedia, StackExchange, books and GitHub through the command line, with one worker and two, on much input."""
 
 import bz2
 import re
@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.inputs import Inputs
+from tests.bench.github import source_rows, write_tables
+from tests.bench.inputs import Inputs, text_megabytes
 from tests.bench.report import Result
 from tests.bench.whole import scale_config
 
@@ -71,6 +72,18 @@ def scale_books(inputs: Inputs) -> Iterator[Result]:
     source = {"collections": [{"id": "gutenberg", "paths": [str(folder)]}]}
     megabytes = sum(path.stat().st_size for path in folder.rglob("*.txt*")) / 1e6
     yield scale_config(inputs, "books.scaling", _config("books", source), megabytes)
+
+
+def scale_github(inputs: Inputs) -> Iterator[Result]:
+    """Installed sources, over and over with a line of their own, as tables of files with their places."""
+    folder = Path(inputs.folder, "github")
+    megabytes = 0.0
+    for salt in range(1, 3 if inputs.quick else 7):
+        rows = source_rows(20 if inputs.quick else 60, salt)
+        write_tables(folder, rows, f"rows-{salt}")
+        megabytes += text_megabytes(row["content"] for row in rows)
+    source = {"collections": [{"id": "bench", "rows": [str(folder)]}]}
+    yield scale_config(inputs, "github.scaling", _config("github", source), megabytes)
 
 
 def _config(name: str, source: dict[str, object]) -> dict[str, object]:

@@ -1,0 +1,163 @@
+"""Rows of tables, as BigQuery exports them: Parquet, Avro and JSON lines, the latter compressed or not.
+
+What a file is follows from its first bytes, or from its name where these are no format's. Of a row those columns are
+given that are asked for; what they hold is for the caller to look at.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.document import MalformedRecord
+from pipeline.sources.avro_blocks import MAGIC as AVRO_MAGIC
+from pipeline.sources.avro_blocks import read_avro
+from pipeline.sources.decompressed import PIECE_BYTES, Decompressed, Watched, open_decompressed
+from pipeline.sources.json_rows import BOM, BadRow, cut_lines, parse_object
+
+_PARQUET_MAGIC = b"PAR1"
+_MAGIC_BYTES = 4
+#: A line may be that many times as long as its longest value: JSON writes a control character as six.
+_ESCAPED = 6
+_OTHER_BYTES = 1 << 20
+_MAX_ROWS = 1024  # of Parquet, held at once
+_AVRO_BLOCK_BYTES = 32 << 20
+
+Row = dict[str, Any]
+#: Where a row begins, as in :class:`pipeline.document.MalformedRecord`; in Parquet at 0, since it has no place.
+Where = tuple[int, int]
+#: A row or what is wrong with it, where it begins, and the bytes of the file read so far.
+Found = tuple[Row | MalformedRecord, Where, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file of rows and what is asked of it.
+
+    Attributes:
+        name: Its path, of which the suffix counts.
+        size: Bytes on disk.
+        needed: Columns that every row must have.
+        optional: Columns that it may have.
+        max_value_bytes: Longest value to hold.
+        source: The source's name, under which faults are counted.
+    """
+
+    name: str
+    size: int
+    needed: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    max_value_bytes: int = 1 << 20
+    source: str = "table"
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns asked for."""
+        return list(dict.fromkeys((*self.needed, *self.optional)))
+
+
+def read_table(stream: BinaryIO, table: Table) -> Iterator[Found]:
+    """Read a table.
+
+    Args:
+        stream: The file, from its first byte; Parquet is read by seeking.
+        table: What is asked of it.
+
+    Yields:
+        Each row once, in the order of the file, with the columns it has; a row that cannot be read, and a fault of the
+        file, as :class:`MalformedRecord`.
+
+    Raises:
+        OSError: The file cannot be read for no fault of its own.
+    """
+    head = stream.read(_MAGIC_BYTES)
+    stream.seek(0)
+    name = table.name.lower()
+    if head == _PARQUET_MAGIC or name.endswith(".parquet"):
+        yield from _read_parquet(stream, table)
+    elif head == AVRO_MAGIC or name.endswith(".avro"):
+        block = max(_AVRO_BLOCK_BYTES, 4 * table.max_value_bytes)
+        rows = read_avro(stream, table.columns, source=table.source, max_block_bytes=block)
+        yield from ((_check_columns(row, table, where), where, position) for row, where, position in rows)
+    else:
+        yield from _read_lines(stream, head, table)
+
+
+def _check_columns(row: Row | MalformedRecord, table: Table, where: Where) -> Row | MalformedRecord:
+    missing = [] if isinstance(row, MalformedRecord) else [name for name in table.needed if name not in row]
+    return _bad(f"{table.source}/missing_column", f"no {missing[0]}", where) if missing else row
+
+
+def _read_lines(stream: BinaryIO, head: bytes, table: Table) -> Iterator[Found]:
+    text = open_decompressed(stream, head, table.source)
+    longest = _ESCAPED * table.max_value_bytes + _OTHER_BYTES
+    try:
+        for number, line in enumerate(cut_lines(text, longest, table.source)):
+            where = (line.offset, 0) if not isinstance(text, Decompressed) else (0, line.offset)
+            if line.content is None:
+                detail = f"line {number}: {line.size} bytes, limit {longest}"
+                yield _bad(f"{table.source}/line_too_long", detail, where), where, text.tell()
+                continue
+            content = line.content if number else line.content.removeprefix(BOM)
+            if content.strip():
+                yield _read_line(content, number, where, table), where, text.tell()
+    except MalformedRecord as error:
+        yield MalformedRecord(error.cause, error.detail, offset=0, is_record=False), (0, 0), table.size
+
+
+def _read_line(content: bytes, number: int, where: Where, table: Table) -> Row | MalformedRecord:
+    try:
+        row = parse_object(content, table.source)
+    except BadRow as bad:
+        return _bad(bad.cause, f"line {number}: {bad.detail}", where)
+    missing = [name for name in table.needed if name not in row]
+    if missing:
+        return _bad(f"{table.source}/missing_column", f"line {number}: no {missing[0]}", where)
+    return {name: row[name] for name in table.columns if name in row}
+
+
+def _bad(cause: str, detail: str, where: Where) -> MalformedRecord:
+    return MalformedRecord(cause, detail, offset=where[0], inner_offset=where[1])
+
+
+def _read_parquet(stream: BinaryIO, table: Table) -> Iterator[Found]:
+    watched = Watched(stream)
+    try:
+        source = pa.PythonFile(cast("BinaryIO", watched), mode="r")
+        file = pq.ParquetFile(source, buffer_size=PIECE_BYTES, pre_buffer=False)
+        names = file.schema_arrow.names
+        missing = [name for name in table.needed if name not in names]
+        if missing:
+            yield _refused(f"{table.source}/missing_column", f"no {missing[0]}"), (0, 0), table.size
+            return
+        columns, rows, number = [name for name in table.columns if name in names], max(1, file.metadata.num_rows), 0
+        at_once = _rows_at_once(file)
+        for batch in file.iter_batches(batch_size=at_once, columns=columns, use_threads=False):
+            for row in _from_batch(batch, number, table.source):
+                number += 1
+                yield row, (0, 0), min(table.size, table.size * number // rows)
+    except (pa.ArrowException, OSError) as error:
+        watched.check()
+        yield _refused(f"{table.source}/bad_parquet", " ".join(str(error).split())[:200]), (0, 0), table.size
+
+
+def _rows_at_once(file: pq.ParquetFile) -> int:
+    """Give how many rows to hold, of some mebibytes if they are all alike."""
+    groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
+    sizes = [int(group.total_byte_size) // int(group.num_rows) for group in groups if group.num_rows > 0]
+    return min(_MAX_ROWS, max(1, 4 * PIECE_BYTES // max(1, *sizes, 1)))
+
+
+def _from_batch(batch: pa.RecordBatch, number: int, source: str) -> Sequence[Row | MalformedRecord]:
+    try:
+        return cast("list[Row | MalformedRecord]", batch.to_pylist())
+    except UnicodeDecodeError as error:
+        if batch.num_rows == 1:
+            return [MalformedRecord(f"{source}/invalid_utf8", f"row {number}: {error}", offset=0)]
+    return [row for at in range(batch.num_rows) for row in _from_batch(batch.slice(at, 1), number + at, source)]
+
+
+def _refused(cause: str, detail: str) -> MalformedRecord:
+    return MalformedRecord(cause, detail, offset=0, is_record=False)

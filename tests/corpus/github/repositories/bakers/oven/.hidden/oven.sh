@@ -1,0 +1,5 @@
+#!/bin/sh
+# Bakes.
+set -e
+bake rye 250
+bake wheat 230
