@@ -24,7 +24,7 @@ def scale_wikipedia(inputs: Inputs) -> Iterator[Result]:
     folder = Path(inputs.data, "wikipedia") if inputs.data else _CORPUS / "wikipedia"
     dumps = sorted(folder.rglob("*.xml.bz2"))
     pages = [page for dump in dumps for page in _PAGE.findall(bz2.decompress(dump.read_bytes()))]
-    wanted = (20 if inputs.quick else 80) * 1_000_000
+    wanted = (20 if inputs.quick else 160) * 1_000_000
     path = Path(inputs.folder, "enwiki-20220720-pages-articles-multistream.xml.bz2")
     size = _write_dump(path, pages, wanted)
     source = {
@@ -55,7 +55,7 @@ def scale_stackexchange(inputs: Inputs) -> Iterator[Result]:
     """A real ``Posts.xml``, as that of many sites."""
     folder = Path(inputs.data, "stackexchange") if inputs.data else _CORPUS / "stackexchange"
     posts = max(folder.rglob("Posts.xml"), key=lambda path: path.stat().st_size)
-    copies = max(2, (20 if inputs.quick else 80) * 1_000_000 // posts.stat().st_size)
+    copies = max(2, (20 if inputs.quick else 320) * 1_000_000 // posts.stat().st_size)
     root = Path(inputs.folder, "sites")
     for number in range(copies):
         site = root / f"copy{number}.stackexchange.com"
