@@ -10,9 +10,12 @@ variants of it.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from filters.tex_files import TexNames, is_readme, is_tex
+
+#: Files that no other includes, of which so many are looked at, those with a class first, then the longest.
+MAX_ROOTS = 200
 
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*")
 _CLASS = re.compile(r"\\document(?:class|style)(?![A-Za-z])(?:\s*\[[^\]]{0,2000}\])?(?:\s*\{\s*([^}\s]{0,80}))?")
@@ -74,22 +77,27 @@ def find_main(files: Mapping[str, str]) -> MainFile | None:
     toplevel, ignored = read_hints(files)
     read = {name: _read_signs(text) for name, text in files.items() if is_tex(name) and name not in ignored}
     signs = {name: sign for name, sign in read.items() if sign is not None}
+    hinted = [name for name in toplevel if name in signs]
+    if hinted:
+        return MainFile(hinted[0], tuple(hinted[1:]))
     names = TexNames(files)
     graph = {name: _included(name, sign, names) for name, sign in signs.items()}
-    for name in toplevel:
-        if name in signs:
-            others = [other for other in toplevel if other in signs and other != name]
-            return MainFile(name, tuple(others))
     included = {child for name, children in graph.items() for child in children if child != name}
-    with_class = [name for name, sign in signs.items() if sign.has_class]
-    ending = [name for name, sign in signs.items() if sign.ends and name not in included]
-    roots = [name for name in signs if name not in included]
-    candidates = with_class or ending or (roots if len(roots) == 1 else [])
-    if not candidates:
-        return None
-    ranked = sorted(candidates, key=lambda name: _rank(name, signs, graph, included))
-    others = [name for name in ranked[1:] if name not in included and not signs[name].is_part]
-    return MainFile(ranked[0], tuple(others))
+    roots = [name for name in signs if name not in included] or list(signs)
+    roots.sort(key=lambda name: (not signs[name].has_class, -signs[name].chars, name))
+    wholes = {name: _gather(name, signs, graph) for name in roots[:MAX_ROOTS]}
+    ranked = sorted(_candidates(wholes), key=lambda name: _rank(name, wholes[name]))
+    return MainFile(ranked[0], tuple(ranked[1:])) if ranked else None
+
+
+def _candidates(wholes: Mapping[str, _Signs]) -> list[str]:
+    """Choose among files that no other includes those that may be the paper."""
+    papers = [name for name, whole in wholes.items() if whole.has_class or whole.begins]
+    if papers:
+        complete = [name for name in papers if not wholes[name].is_part]
+        return complete or (papers if len(papers) == 1 else [])
+    ending = [name for name, whole in wholes.items() if whole.ends]
+    return ending or (list(wholes) if len(wholes) == 1 else [])
 
 
 def _read_signs(text: str) -> _Signs | None:
@@ -123,24 +131,25 @@ def _included(name: str, sign: _Signs, names: TexNames) -> set[str]:
     return {child for child in found if child is not None}
 
 
-def _rank(
-    name: str, signs: Mapping[str, _Signs], graph: Mapping[str, set[str]], included: set[str]
-) -> tuple[bool, bool, bool, bool, bool, int, int, str]:
-    """Order candidates: those that begin a document, that no other includes, that are called as papers are, the rest.
+def _gather(name: str, signs: Mapping[str, _Signs], graph: Mapping[str, set[str]]) -> _Signs:
+    """Give the signs of a file with all it includes; whether it is a part or ends it says itself."""
+    reached = [signs[part] for part in _reach(name, graph) if part in signs]
+    return replace(
+        signs[name],
+        has_class=any(part.has_class for part in reached),
+        begins=any(part.begins for part in reached),
+        chars=sum(part.chars for part in reached),
+    )
 
-    Among equals the one comes first that holds most text with all it includes, then the one nearest to the top.
-    """
-    reached = _reach(name, graph)
-    begins = any(signs[part].begins for part in reached if part in signs)
+
+def _rank(name: str, whole: _Signs) -> tuple[bool, bool, bool, int, int, str]:
+    """Order candidates: with class and beginning, called as papers are, the longest, the nearest to the top."""
     stem = name.rpartition("/")[2].partition(".")[0]
-    chars = sum(signs[part].chars for part in reached if part in signs)
     return (
-        signs[name].is_part,
-        not begins,
-        name in included,
+        not (whole.has_class and whole.begins),
         _OTHER_NAMES.search(stem) is not None,
         stem.lower() not in _FIRST_NAMES,
-        -chars,
+        -whole.chars,
         name.count("/"),
         name,
     )

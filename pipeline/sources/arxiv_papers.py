@@ -135,8 +135,7 @@ def _no_paper(texts: Mapping[str, str], name: PaperName) -> Dropped:
     marked = sum("\\" in text for text in tex.values())
     if not marked:
         return name.drop(Drop(ArxivReason.NO_TEX, 0, 1), whole or None)
-    detail = f"{marked} TeX files, none of which has a class or is the only one that no other includes"
-    return name.drop(Drop(ArxivReason.NO_MAIN_FILE, 0, 1, detail), whole)
+    return name.drop(Drop(ArxivReason.NO_MAIN_FILE, marked, 1), whole)
 
 
 def _count_others(main: MainFile) -> dict[str, int]:
