@@ -70,8 +70,8 @@ def parse_id(stem: str) -> ArxivId | None:
 
     >>> parse_id("2401/2401.00007v2")
     ArxivId(id='2401.00007', version=2, created='2024-01-01T00:00:00+00:00')
-    >>> parse_id("9901/astro-ph9901001").id, parse_id("math/math.AG/9901001"), parse_id("2401/paper1234567")
-    ('astro-ph/9901001', None, None)
+    >>> parse_id("9901/astro-ph9901001").id, parse_id("math.AG9901001").id, parse_id("2401/paper1234567")
+    ('astro-ph/9901001', 'math/9901001', None)
     """
     new = _NEW.fullmatch(stem)
     if new is not None:
@@ -98,7 +98,7 @@ def check_withdrawn(source: str) -> Drop | None:
     than :data:`MAX_WITHDRAWN_CHARS` characters.
 
     >>> check_withdrawn("%auto-ignore\nThis paper has been withdrawn by the author due to an error.").measured
-    62
+    60
     """
     plain = _COMMENT.sub("", source)
     plain = _PREAMBLE.sub("", plain).strip()

@@ -6,7 +6,15 @@ UTF-8 is found out as that of a book is (:mod:`filters.encoding`). One bad byte 
 
 import re
 
-from filters.encoding import Decoded, clean_line_ends, decode_text, is_ascii_compatible, python_name
+from filters.encoding import (
+    VALID_PER_BAD,
+    Decoded,
+    clean_line_ends,
+    count_sequences,
+    decode_text,
+    is_ascii_compatible,
+    python_name,
+)
 from filters.verdict import Drop
 
 #: Bytes of a file in which its encoding may be declared.
@@ -58,7 +66,7 @@ def declared_encoding(data: bytes) -> str | None:
     found = [name for options in _INPUTENC.findall(head) for name in options.split(b",")]
     found += _INPUTENCODING.findall(head)
     for name in reversed(found or _CODING.findall(head)):
-        plain = name.strip().lower().decode("ascii", errors="replace")
+        plain = name.strip().lower().decode("ascii", errors="replace").replace("latin-", "latin")
         known = python_name(_NAMES.get(plain, plain))
         if known is not None:
             return known
@@ -76,15 +84,24 @@ def decode_tex(data: bytes, declared: str | None = None) -> Decoded | Drop:
         The text, control characters left out, or why it is none (it is binary): with the bad bytes found in it.
     """
     encoding = declared_encoding(data) or declared
-    found = decode_text(data, encoding)
+    allowed = MAX_BAD_PER_THOUSAND * len(data) // 1000
+    found = (encoding in {None, "utf-8"} and _spoilt_utf8(data, allowed)) or decode_text(data, encoding)
     if isinstance(found, Decoded):
         return found
     plain = data.translate(None, _CONTROLS)
-    allowed = MAX_BAD_PER_THOUSAND * len(data) // 1000
     if len(data) - len(plain) > allowed:
         return found
     again = decode_text(plain, encoding)
     return again if isinstance(again, Decoded) else _replace_bad(plain, encoding, allowed) or found
+
+
+def _spoilt_utf8(data: bytes, allowed: int) -> Decoded | None:
+    """Decode what is UTF-8 but for a few bytes, in a text too short for the share that a book is allowed."""
+    text = data.decode(errors="replace")
+    bad, whole = count_sequences(text, data)
+    if not 0 < bad <= min(allowed, whole // VALID_PER_BAD) or b"\0" in data:
+        return None
+    return Decoded(clean_line_ends(text), "utf-8", bad)
 
 
 def _replace_bad(data: bytes, declared: str | None, allowed: int) -> Decoded | None:
