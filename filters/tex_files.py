@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 TEX_SUFFIXES = (".tex", ".ltx", ".latex")
 #: Read beside these: what an author may put macros or text into, and arXiv's own notes on a paper.
 _READ_SUFFIXES = (
-    *(*TEX_SUFFIXES, "", ".sty", ".cls", ".def", ".clo", ".cfg", ".mac", ".macros", ".inc", ".txt", ".ltx2e"),
+    *(*TEX_SUFFIXES, "", ".sty", ".def", ".cfg", ".mac", ".macros", ".inc", ".txt", ".ltx2e"),
     *(".xxx", ".json", ".tex~", ".texi", ".plain", ".ams", ".amstex"),
 )
 #: What ``\input`` may name and what holds no text of the paper: bibliographies, pictures, what TeX writes itself.

@@ -91,7 +91,7 @@ def _paper(eprint: Eprint, name: PaperName) -> Document | Dropped:
     texts = {file: decoded[file].text for file in decoded}
     main = find_main(texts)
     if main is None:
-        return _no_paper(texts, name)
+        return _no_paper(eprint, texts, name)
     withdrawn = check_withdrawn(texts[main.name])
     if withdrawn is not None:
         return name.drop(withdrawn, texts[main.name])
@@ -123,14 +123,14 @@ def _decode(files: Mapping[str, bytes]) -> dict[str, Decoded]:
     return {name: decoded for name, decoded in found.items() if isinstance(decoded, Decoded)}
 
 
-def _no_paper(texts: Mapping[str, str], name: PaperName) -> Dropped:
+def _no_paper(eprint: Eprint, texts: Mapping[str, str], name: PaperName) -> Dropped:
     """Say why an e-print without a main file is no paper."""
     tex = {file: texts[file] for file in sorted(texts) if is_tex(file) and texts[file].strip()}
     whole = "".join(tex.values())
     withdrawn = check_withdrawn(whole)
     if withdrawn is not None:
         return name.drop(withdrawn, whole)
-    if not any(text.strip() for text in texts.values()):
+    if eprint.files and not any(content.strip() for content in eprint.files.values()):
         return name.drop(Drop(ArxivReason.EMPTY, 0, 1))
     marked = sum("\\" in text for text in tex.values())
     if not marked:

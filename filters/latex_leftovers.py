@@ -1,7 +1,0 @@
-"""STAND-IN."""
-
-from filters.leftovers import Leftover
-
-
-def find_leftovers(text, macros=()):
-    return []
