@@ -44,6 +44,12 @@ CASES = {
     "language/low_score": FATES,
     "language/not_wanted": FATES,
     "language/unidentified": "filters/test_language.py::test_an_unidentified_document_goes_whatever_is_allowed",
+    "latex/blow_up": "filters/test_latex.py::test_expansions_up_to_the_limit_are_made",
+    "latex/empty": "filters/test_latex.py::test_a_paper_of_which_nothing_is_left_is_empty",
+    "latex/no_section": (
+        "filters/test_latex.py::test_a_paper_without_section_is_kept_from_its_front_matter_on_or_dropped"
+    ),
+    "latex/recursion": ("filters/test_latex.py::test_macros_that_call_themselves_are_left_and_too_many_drop_the_paper"),
     "length/too_short": FATES,
     "line_dedup/no_line_left": FATES,
     "page/empty": FATES,
