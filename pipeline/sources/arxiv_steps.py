@@ -65,7 +65,7 @@ def _clean(paper: Document, batch: Batch, notes: LeftoverNotes, settings: LatexS
     for name, count in (*packed.facts.items(), *cleaned.facts.items()):
         if count:
             batch.facts[name] += count
-    notes.add(paper.id, find_leftovers(cleaned.text))
+    notes.add(paper.id, find_leftovers(cleaned.text, cleaned.macros))
     paper.text = cleaned.text
     if cleaned.title:
         paper.metadata["title"] = cleaned.title
