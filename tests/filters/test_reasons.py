@@ -15,6 +15,21 @@ FATES = "corpus/fates.yaml"
 
 #: Where each reason is exercised: in the table of fates, or by a test. A new reason fails here until its case exists.
 CASES = {
+    "arxiv/empty": "pipeline/test_arxiv_recipe.py::test_what_is_no_document_says_why",
+    "arxiv/no_main_file": "pipeline/test_arxiv_eprint.py::test_what_is_no_paper_says_why",
+    "arxiv/no_tex": "pipeline/test_arxiv_eprint.py::test_what_stands_in_the_place_of_tex_is_named",
+    "arxiv/not_an_eprint": "pipeline/test_arxiv_recipe.py::test_what_is_no_document_says_why",
+    "arxiv/pdf_only": "pipeline/test_arxiv_recipe.py::test_what_is_no_document_says_why",
+    "arxiv/tex_too_long": (
+        "pipeline/test_arxiv_eprint.py::test_as_much_tex_as_allowed_is_held_and_one_byte_more_drops_the_paper"
+    ),
+    "arxiv/too_large": (
+        "pipeline/test_arxiv_eprint.py::test_an_e_print_of_the_largest_size_is_read_and_one_byte_more_drops_it"
+    ),
+    "arxiv/too_many_files": (
+        "pipeline/test_arxiv_eprint.py::test_as_many_members_as_allowed_are_read_and_one_more_drops_the_paper"
+    ),
+    "arxiv/withdrawn": "pipeline/test_arxiv_recipe.py::test_what_is_no_document_says_why",
     "bad_words/found": "filters/test_bad_words.py::test_a_page_with_a_word_goes_and_one_without_stays",
     "book_dedup/near_duplicate": "pipeline/test_book_dedup.py::test_books_that_overlap_with_one_that_stays_go",
     "books/empty": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
