@@ -6,10 +6,13 @@ from filters.tex_conditionals import CONDITIONAL_COMMANDS
 from filters.tex_definitions import DEFINITIONS
 from filters.tex_expand import Command, Expander
 from filters.tex_input import Frame
+from filters.tex_internals import INTERNALS
 from filters.tex_macros import Macro, substitute
-from filters.tex_names import BIBLIOGRAPHY, MATH, SECTIONS, VERBATIM, VERBATIM_MAKERS
+from filters.tex_names import BIBLIOGRAPHY, MATH, SECTIONS, TEXT_IN_MATH, VERBATIM, VERBATIM_MAKERS
 from filters.tex_tokens import SCAN, SCAN_AT, comment_end, group_end
+from filters.tex_xparse import XPARSE
 
+DISPLAY = 2
 _NAME = re.compile(r"[ \t]*\n?[ \t]*\{([^{}\\%#]*)\}")
 _FILE_NAME = re.compile(r"[ \t]*+([^\s{}\\%]++)[ \t]*+")
 _ARGUMENT = re.compile(r"\s{0,9}\{")
@@ -58,7 +61,7 @@ def _begin_named(x: Expander, match: re.Match[str], name: str, end: int) -> bool
     x.state.depth += 1
     x.note("{" + name, match)
     if name in MATH:
-        x.state.math = True
+        x.state.math = DISPLAY
     return False
 
 
@@ -97,7 +100,7 @@ def _begin_user(x: Expander, match: re.Match[str], macro: Macro, name: str, end:
     x.spend(len(macro.body) + sum(map(len, values)))
     x.facts["macros_expanded"] += 1
     x.resume()
-    text = substitute(macro, values, math=x.state.math)
+    text = substitute(macro, values, math=bool(x.state.math))
     bare = not _wrapped(x, name)
     x.state.environments.append((name, bare))
     x.push((r"\begingroup " if bare else "") + text, depth, at=macro.at)
@@ -136,7 +139,7 @@ def _end(x: Expander, match: re.Match[str]) -> bool:
         return True
     x.note("}" + name, match)
     if name in MATH:
-        x.state.math = False
+        x.state.math = 0
     x.close_group()
     return False
 
@@ -295,10 +298,16 @@ def _xspace(x: Expander, match: re.Match[str]) -> bool:
     following = x.settle()
     blanks = following.blanks if following and following.file is not None else ""
     character = following.text[following.pos] if following else ""
-    if following and not character.isspace() and character not in _CLOSE and not _no_space(following):
+    if (
+        following
+        and not x.state.math
+        and not character.isspace()
+        and character not in _CLOSE
+        and not _no_space(following)
+    ):
         x.out.put("\n" if "\n" in blanks else " ")
     x.resume()
-    x.out.seam(math=x.state.math)
+    x.out.seam(math=bool(x.state.math))
     return True
 
 
@@ -318,13 +327,53 @@ def _group(x: Expander, match: re.Match[str]) -> bool:
 
 
 def _math(x: Expander, match: re.Match[str]) -> bool:
-    x.state.math = match[1] in "[("
+    x.state.math = {"(": 1, "[": DISPLAY}.get(match[1], 0)
+    return False
+
+
+def _ensuremath(x: Expander, match: re.Match[str]) -> bool:
+    r"""``\\ensuremath`` in a macro: nothing, where this is mathematics."""
+    if x.stack[-1].file is not None or not x.state.math:
+        return False
+    x.take(match)
+    inner = x.read_argument()
+    if inner is None:
+        return x.leave(match)
+    return _push(x, inner)
+
+
+def _mathchoice(x: Expander, match: re.Match[str]) -> bool:
+    r"""``\\mathchoice`` in a macro: what it gives in a display, or within a line."""
+    if x.stack[-1].file is not None:
+        return False
+    x.take(match)
+    choices = [x.read_argument() for _ in range(4)]
+    chosen = choices[0 if x.state.math == DISPLAY else 1]
+    if chosen is None or None in choices:
+        return x.leave(match)
+    return _push(x, f"{{{chosen}}}")
+
+
+def _push(x: Expander, text: str) -> bool:
+    frame = x.stack[-1]
+    depth, at = frame.depth + 1, frame.scan is SCAN_AT
+    x.spend(len(text))
+    x.resume()
+    x.push(text, depth, at=at)
+    return True
+
+
+def _text(x: Expander, match: re.Match[str]) -> bool:
+    r"""``\\text``, ``\\mbox`` and the like in mathematics, whose argument is none."""
+    if x.state.math and _ARGUMENT.match(x.stack[-1].text, match.end()):
+        x.state.texts.append((x.state.depth, x.state.math))
+        x.state.math = 0
     return False
 
 
 def _section(x: Expander, match: re.Match[str]) -> bool:
     x.note(match[1], match)
-    x.state.math = False
+    x.state.math = 0
     return False
 
 
@@ -332,6 +381,8 @@ def _section(x: Expander, match: re.Match[str]) -> bool:
 COMMANDS: dict[str, Command] = {
     **DEFINITIONS,
     **CONDITIONAL_COMMANDS,
+    **INTERNALS,
+    **XPARSE,
     **dict.fromkeys(sorted(SECTIONS), _section),
     **dict.fromkeys(("title", "maketitle", "documentclass", "documentstyle", "appendix", "abstract"), _note),
     **dict.fromkeys((*sorted(BIBLIOGRAPHY), "Refs", "endRefs"), _note),
@@ -344,6 +395,9 @@ COMMANDS: dict[str, Command] = {
     "endinput": _endinput,
     **dict.fromkeys(("makeatletter", "makeatother"), _makeat),
     "xspace": _xspace,
+    "ensuremath": _ensuremath,
+    "mathchoice": _mathchoice,
+    **dict.fromkeys(sorted(TEXT_IN_MATH), _text),
     **dict.fromkeys(("begingroup", "endgroup", "bgroup", "egroup"), _group),
     **dict.fromkeys("[]()", _math),
 }

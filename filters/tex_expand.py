@@ -91,7 +91,8 @@ class State:
 
     Attributes:
         depth: Open groups.
-        math: Whether it is mathematics.
+        math: Whether it is mathematics: 0 for text, 1 within a line, 2 in a display.
+        texts: Groups in mathematics that hold text: how deep each is, and what it stands in.
         conditions: Open conditionals: whether each was decided here.
         frozen: Macros that are not to be expanded.
         defined: Macros that can be expanded, all that ever were.
@@ -99,12 +100,15 @@ class State:
     """
 
     depth: int = 0
-    math: bool = False
+    math: int = 0
+    texts: list[tuple[int, int]] = field(default_factory=list)
     conditions: list[bool] = field(default_factory=list)
     frozen: frozenset[str] = frozenset()
     defined: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
+    unexpandable: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
+    sentinels: set[str] = field(default_factory=set)
     comments: set[str] = field(default_factory=lambda: {"comment"})
     environments: list[tuple[str, bool]] = field(default_factory=list)
 
@@ -112,10 +116,12 @@ class State:
 class Expander(Reader):
     """Reads a paper and writes it expanded."""
 
-    def __init__(self, commands: Mapping[str, Command], resolve: Resolve, limits: Limits) -> None:
+    def __init__(
+        self, commands: Mapping[str, Command], macros: Mapping[str, Macro], resolve: Resolve, limits: Limits
+    ) -> None:
         super().__init__()
         self.commands = commands
-        self.actions: dict[str, Macro | Command] = dict(commands)
+        self.actions: dict[str, Macro | Command] = {**commands, **macros}
         self.resolve = resolve
         self.limits = limits
         self.out = Output()
@@ -127,6 +133,7 @@ class Expander(Reader):
         self._global: dict[str, int] = {}
         self._serial = 0
         self._quiet = False
+        self._checked: tuple[int, dict[str, bool]] = 0, {}
 
     def run(self) -> None:
         """Read all that is on the stack."""
@@ -159,7 +166,7 @@ class Expander(Reader):
                 self._comment(frame, match.start())
                 return True
             else:
-                state.math = not state.math
+                state.math = 0 if state.math else len(piece)
         return False
 
     def _leave(self, frame: Frame) -> None:
@@ -167,7 +174,7 @@ class Expander(Reader):
         if frame.closes:
             self.close_group()
         if frame.file is None:
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             self.keep_line_end(frame.text)
 
     def keep_line_end(self, body: str) -> None:
@@ -189,6 +196,8 @@ class Expander(Reader):
         state = self.state
         if state.depth:
             state.depth -= 1
+        while state.texts and state.texts[-1][0] >= state.depth:
+            state.math = state.texts.pop()[1]
         saved = self._saved
         while saved and saved[-1].depth > state.depth:
             one = saved.pop()
@@ -265,7 +274,7 @@ class Expander(Reader):
             raise BlowUpError(depth, self.limits.max_depth)
         frame = Frame(text, depth, at=at)
         self.stack.append(frame)
-        self.out.seam(math=self.state.math)
+        self.out.seam(math=bool(self.state.math))
         return frame
 
     def spend(self, characters: int) -> None:
@@ -299,6 +308,7 @@ class Expander(Reader):
     def expand(self, macro: Macro, match: "re.Match[str]") -> bool:
         """Replace a macro by its body; tell whether reading goes on elsewhere."""
         if not self.can_expand(macro):
+            self.state.unexpandable.add(macro.name)
             self.left.append((macro.name, self.offset(match)))
             return False
         depth = self.stack[-1].depth + 1
@@ -312,26 +322,44 @@ class Expander(Reader):
         self.spend(len(macro.body) + sum(map(len, values)) * max(1, len(macro.parts) // 2))
         self.facts["macros_expanded"] += 1
         self.resume()
-        text = substitute(macro, values, math=self.state.math)
+        text = substitute(macro, values, math=bool(self.state.math))
         if macro.literal:
             self._write_literal(text)
         elif "\\" not in text and "{" not in text and "$" not in text:
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             self.out.put(text)
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             self.keep_line_end(text)
         else:
             self.push(text, depth, at=macro.at)
         return True
 
     def can_expand(self, macro: Macro) -> bool:
-        """Tell whether a macro can be worked out here."""
+        """Tell whether a macro can be worked out here, and so can those of its parts that only a package may use."""
         if macro.machinery or macro.name in self.state.frozen:
             return False
-        if macro.at:
-            for word in macro.words:
-                if "@" in word and len(word) > 1 and word not in self.actions:
+        return not macro.at or not macro.internals or self._can_expand_all(macro)
+
+    def _can_expand_all(self, macro: Macro) -> bool:
+        if self._checked[0] != self._serial:
+            self._checked = self._serial, {}
+        known = self._checked[1]
+        if macro.name not in known:
+            known[macro.name] = self._look_through(macro)
+        return known[macro.name]
+
+    def _look_through(self, macro: Macro) -> bool:
+        seen, open_ = {macro.name}, [macro]
+        while open_:
+            for word in open_.pop().internals:
+                action = self.actions.get(word)
+                if action is None and word not in self.state.sentinels:
                     return False
+                if isinstance(action, Macro) and word not in seen:
+                    if action.machinery or word in self.state.frozen:
+                        return False
+                    seen.add(word)
+                    open_.append(action)
         return True
 
     def _call(self, macro: Macro, match: "re.Match[str]") -> list[str] | None:
@@ -352,9 +380,9 @@ class Expander(Reader):
         """Write a token of LaTeX under its own name, whatever that means to the user."""
         command = self.commands.get(text[1:]) if text.startswith("\\") else None
         if command is None:
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             self.out.put(text)
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             return
         frame = self.push(text, self.stack[-1].depth + 1)
         match = frame.scan.match(text)
