@@ -8,14 +8,24 @@ from filters.tex_expand import Command, Expander
 from filters.tex_input import Frame
 from filters.tex_internals import INTERNALS
 from filters.tex_macros import Macro, substitute
-from filters.tex_names import BIBLIOGRAPHY, MATH, SECTIONS, TEXT_IN_MATH, VERBATIM, VERBATIM_MAKERS
+from filters.tex_names import (
+    BIBLIOGRAPHY,
+    MATH,
+    PROTECTED_ENVIRONMENTS,
+    SECTIONS,
+    TEXT_IN_MATH,
+    VERBATIM,
+    VERBATIM_MAKERS,
+)
 from filters.tex_tokens import SCAN, SCAN_AT, comment_end, group_end
 from filters.tex_xparse import XPARSE
 
 DISPLAY = 2
 _NAME = re.compile(r"[ \t]*\n?[ \t]*\{([^{}\\%#]*)\}")
+_MADE_NAME = re.compile(r"[ \t]*+\\[A-Za-z]|[ \t]*+\{[^{}%#]*\\[A-Za-z]")
 _FILE_NAME = re.compile(r"[ \t]*+([^\s{}\\%]++)[ \t]*+")
 _ARGUMENT = re.compile(r"\s{0,9}\{")
+_BRACES = re.compile(r"\\.|[{}]|\n[ \t]*+\n")
 _DOCUMENT = re.compile(r"^[^%\n]*?\\begin[ \t]*\{document\}", re.MULTILINE)
 _CLASS = re.compile(r"^[^%\n]*?\\document(?:class|style)\b", re.MULTILINE)
 _CLASSES = frozenset(("documentclass", "documentstyle"))
@@ -33,35 +43,47 @@ def _begin(x: Expander, match: re.Match[str]) -> bool:
     frame = x.stack[-1]
     found = _NAME.match(frame.text, match.end())
     if found is None:
-        return _cross(x, match)
+        return _made_name(x, match)
     return _begin_named(x, match, found[1].strip(), found.end())
 
 
-def _cross(x: Expander, match: re.Match[str]) -> bool:
-    r"""Go on where ``\begin`` stands at the end of a body and its argument behind the call."""
+def _made_name(x: Expander, match: re.Match[str]) -> bool:
+    r"""Go on where the name of an environment is made by a macro, or stands behind the call of one.
+
+    ``\\begin\\name``, ``\\begin{\\name}``, and ``\\begin`` at the end of a body.
+    """
     frame = x.stack[-1]
-    if frame.file is not None or match.end() < len(frame.text):
+    if not _MADE_NAME.match(frame.text, match.end()) and (frame.file is not None or match.end() < len(frame.text)):
         return False
     x.take(match)
-    name = x.read_group()
+    name = x.read_argument()
+    if name is not None and "\\" in name:
+        name = x.expand_text(name, at=False)
     if name is None or not name.strip() or set(name) & set("\\#%{}"):
-        return x.leave(match)
+        return not x.leave(match)
     x.resume()
     x.push(f"{match[0]}{{{name}}}", x.stack[-1].depth + 1)
     return True
 
 
+def _plain_environment(x: Expander, name: str) -> Macro | None:
+    r"""Give the macro that ``\\begin{name}`` calls, where a user made no environment but defined ``\\name``."""
+    macro = x.actions.get(name) if name not in PROTECTED_ENVIRONMENTS else None
+    return macro if isinstance(macro, Macro) and not macro.literal and name.isalpha() else None
+
+
 def _begin_named(x: Expander, match: re.Match[str], name: str, end: int) -> bool:
     frame = x.stack[-1]
-    user = x.actions.get("{" + name)
+    user = x.actions.get("{" + name) or _plain_environment(x, name)
     if isinstance(user, Macro) and x.can_expand(user):
         return _begin_user(x, match, user, name, end)
     if name in VERBATIM or name in x.state.comments or (isinstance(user, Macro) and _is_verbatim(user)):
         return _verbatim(x, frame, match, name, end)
-    x.state.depth += 1
     x.note("{" + name, match)
     if name in MATH:
-        x.state.math = DISPLAY
+        x.open_math(DISPLAY)
+    else:
+        x.state.depth += 1
     return False
 
 
@@ -72,19 +94,19 @@ def _is_verbatim(macro: Macro) -> bool:
 
 def _verbatim(x: Expander, frame: Frame, match: re.Match[str], name: str, end: int) -> bool:
     """Pass over an environment whose text is not read, or leave it out where it is a comment."""
-    closing = f"\\end{{{name}}}"
-    close = -1 if name in frame.missing else frame.text.find(closing, end)
-    if close < 0:
+    closing = re.compile(rf"\\end[ \t]*\{{{re.escape(name)}\}}")
+    close = None if name in frame.missing else closing.search(frame.text, end)
+    if close is None:
         frame.missing.add(name)
         x.state.depth += 1
         return False
     if name in x.state.comments:
         x.take(match)
         x.facts["comments"] += 1
-        frame.pos = close + len(closing)
+        frame.pos = comment_end(frame.text, close.end())
         return x.drop()
     start = x.offset(match)
-    frame.pos = close + len(closing)
+    frame.pos = close.end()
     x.out.raw.append((start, start + frame.pos - match.start()))
     return True
 
@@ -103,7 +125,7 @@ def _begin_user(x: Expander, match: re.Match[str], macro: Macro, name: str, end:
     text = substitute(macro, values, math=bool(x.state.math))
     bare = not _wrapped(x, name)
     x.state.environments.append((name, bare))
-    x.push((r"\begingroup " if bare else "") + text, depth, at=macro.at)
+    x.push(("{" if bare else "") + text, depth, at=macro.at)
     x.state.depth += not bare
     return True
 
@@ -112,7 +134,7 @@ def _wrapped(x: Expander, name: str) -> bool:
     """Tell whether an environment is made of another one, which bounds what it sets."""
     begin, end = x.actions.get("{" + name), x.actions.get("}" + name)
     if not isinstance(begin, Macro) or not isinstance(end, Macro):
-        return True
+        return False
     return begin.body.lstrip().startswith("\\begin") and bool(re.search(r"\\end\s*\{[^{}]*\}\s*\Z", end.body))
 
 
@@ -120,27 +142,28 @@ def _end(x: Expander, match: re.Match[str]) -> bool:
     frame = x.stack[-1]
     found = _NAME.match(frame.text, match.end())
     if found is None:
-        if frame.file is None and match.end() == len(frame.text):
-            return _cross(x, match)
-        return _end_plain(x, match)
+        return _made_name(x, match) or _end_plain(x, match)
     name = found[1].strip()
     if name == "document":
         return _end_document(x, match)
-    user = x.actions.get("}" + name)
-    if isinstance(user, Macro) and x.state.environments and x.state.environments[-1][0] == name:
+    if x.state.environments and x.state.environments[-1][0] == name:
+        user = x.actions.get("}" + name) or x.actions.get("end" + name)
+        if not isinstance(user, Macro):
+            user = Macro(name)
         _, bare = x.state.environments.pop()
         depth = frame.depth + 1
         x.take(match)
         x.spend(len(user.body))
         frame.pos = found.end()
         x.resume()
-        body = x.push(user.body + (r"\endgroup " if bare else ""), depth, at=user.at)
+        body = x.push(user.body + ("}" if bare else ""), depth, at=user.at)
         body.closes = not bare
         return True
     x.note("}" + name, match)
     if name in MATH:
-        x.state.math = 0
-    x.close_group()
+        x.open_math(0)
+    else:
+        x.close_group()
     return False
 
 
@@ -182,21 +205,21 @@ def _verb(x: Expander, match: re.Match[str]) -> bool:
 
 
 def _url(x: Expander, match: re.Match[str]) -> bool:
-    r"""The argument of ``\url``, in which ``%`` is a character."""
-    frame = x.stack[-1]
-    found = _ARGUMENT.match(frame.text, match.end())
+    r"""The argument of ``\\url``, in which ``%`` is a character; ``\\path`` may have other delimiters as ``\\verb``."""
+    text, at = x.stack[-1].text, match.end()
+    found = _ARGUMENT.match(text, at)
     if found is None:
-        return False
+        is_delimiter = at < len(text) and not text[at].isalnum() and text[at] not in " \t\n\\*[]}"
+        close = text.find(text[at], at + 1, comment_end(text, at)) if is_delimiter else -1
+        return close >= 0 and match[1] != "href" and _raw(x, match, close + 1)
     depth = 1
-    for brace in re.compile(r"\\.|[{}\n]").finditer(frame.text, found.end()):
+    for brace in _BRACES.finditer(text, found.end()):
         piece = brace[0]
-        if piece == "\n":
+        if piece[0] == "\n":
             return False
         depth += (piece == "{") - (piece == "}")
         if not depth:
-            if "%" in frame.text[found.end() : brace.end()]:
-                return _raw(x, match, brace.end())
-            return False
+            return "%" in text[found.end() : brace.end()] and _raw(x, match, brace.end())
     return False
 
 
@@ -327,7 +350,7 @@ def _group(x: Expander, match: re.Match[str]) -> bool:
 
 
 def _math(x: Expander, match: re.Match[str]) -> bool:
-    x.state.math = {"(": 1, "[": DISPLAY}.get(match[1], 0)
+    x.open_math({"(": 1, "[": DISPLAY}.get(match[1], 0))
     return False
 
 
@@ -373,7 +396,7 @@ def _text(x: Expander, match: re.Match[str]) -> bool:
 
 def _section(x: Expander, match: re.Match[str]) -> bool:
     x.note(match[1], match)
-    x.state.math = 0
+    x.open_math(0)
     return False
 
 

@@ -39,6 +39,8 @@ def _skip(x: Expander, *, stop_at_else: bool) -> bool:
         while found := _PIECE.search(text, position):
             position = found.end()
             name = found[1]
+            if name is not None and isinstance(alias := x.actions.get(name), Macro) and alias.literal:
+                name = alias.body[1:]
             if found[0] == "%":
                 position = comment_end(text, position)
             elif name is None:
@@ -155,7 +157,10 @@ def _ifx(x: Expander, match: re.Match[str]) -> bool:
         return _undecided(x, match)
     meanings = _meaning(x, first), _meaning(x, second)
     if first != second and {meanings[0][0], meanings[1][0]} & {"unknown"} and not _differ(*meanings):
-        return _undecided(x, match)
+        x.state.conditions.append(False)
+        x.facts["undecided"] += 1
+        x.out.put(match[0] + first + second)
+        return x.resume()
     return _decide(x, decided=first == second or meanings[0] == meanings[1])
 
 

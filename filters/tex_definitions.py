@@ -68,12 +68,11 @@ def _latex_arguments(x: Expander) -> list[Argument] | None:
 
 
 def _def(x: Expander, match: re.Match[str]) -> bool:
+    x.take(match)
     return _read_def(x, match, match[1], everywhere=match[1] in {"gdef", "xdef"})
 
 
 def _read_def(x: Expander, match: re.Match[str], kind: str, *, everywhere: bool) -> bool:
-    if x.stack[-1].pos != match.end():
-        x.take(match)
     at = at_letter(x)
     token = x.read_token()
     frame = x.settle()

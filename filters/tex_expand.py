@@ -15,11 +15,16 @@ from dataclasses import dataclass, field
 
 from filters.tex_input import Frame, Reader
 from filters.tex_macros import Macro, substitute
+from filters.tex_names import TAKES_ONE, TAKES_TWO
 from filters.tex_output import Event, Output
 from filters.tex_tokens import comment_end, skip_comment
 
 _ENVIRONMENT_END = re.compile(r"\\(?:begin|end)\{[^{}]*\}[ \t]*\Z")
+_ONE = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_ONE | TAKES_TWO))})[ \t]*\Z")
+_SECOND = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_TWO))})[ \t]*(?:\{{[^{{}}]*\}}|\\[A-Za-z]+|[^\\{{}}\s])[ \t]*\Z")
+_LOOK_BACK = 80  # characters before a macro in which a command may stand whose argument it is
 _INDENT = re.compile(r"[ \t]*+")
+_TOKEN = re.compile(r"\\(?:[A-Za-z]+[ \t]*|[^A-Za-z])|\{[^{}]*\}")
 _REST = re.compile(r"[ \t]*+(?:%[^\n]*+)?(?:\n|\Z)")
 
 
@@ -72,6 +77,23 @@ class RecursionFoundError(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+def is_argument(text: str, start: int) -> bool:
+    r"""Tell whether what begins here is the argument of a command of LaTeX, which takes one token.
+
+    >>> is_argument(r"\\sqrt\\x", 5), is_argument(r"\\frac1\\x", 6), is_argument(r"\\alpha\\x", 6)
+    (True, True, False)
+    """
+    before = text[max(0, start - _LOOK_BACK) : start]
+    if "\\" not in before:
+        return False
+    return _ONE.search(before) is not None or _SECOND.search(before) is not None
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text is one token, or one group."""
+    return len(text) == 1 or _TOKEN.fullmatch(text) is not None
 
 
 Command = Callable[["Expander", "re.Match[str]"], bool]
@@ -166,7 +188,7 @@ class Expander(Reader):
                 self._comment(frame, match.start())
                 return True
             else:
-                state.math = 0 if state.math else len(piece)
+                self.open_math(0 if state.math else len(piece))
         return False
 
     def _leave(self, frame: Frame) -> None:
@@ -190,6 +212,14 @@ class Expander(Reader):
         frame.blanks = ""
 
     # Groups and definitions.
+
+    def open_math(self, kind: int) -> None:
+        """Begin mathematics, or text where ``kind`` is 0; mathematics is a group."""
+        state = self.state
+        if state.math:
+            self.close_group()
+        state.math = kind
+        state.depth += kind > 0
 
     def close_group(self) -> None:
         """Close a group: what was defined in it is forgotten."""
@@ -311,9 +341,11 @@ class Expander(Reader):
             self.state.unexpandable.add(macro.name)
             self.left.append((macro.name, self.offset(match)))
             return False
-        depth = self.stack[-1].depth + 1
+        frame = self.stack[-1]
+        depth = frame.depth + 1
         if depth > self.limits.max_depth:
             raise RecursionFoundError(macro.name)
+        braced = is_argument(frame.text, match.start())
         self.take(match)
         values = self._call(macro, match)
         if values is None:
@@ -323,6 +355,8 @@ class Expander(Reader):
         self.facts["macros_expanded"] += 1
         self.resume()
         text = substitute(macro, values, math=bool(self.state.math))
+        if braced and not is_token(text):
+            text = f"{{{text}}}"
         if macro.literal:
             self._write_literal(text)
         elif "\\" not in text and "{" not in text and "$" not in text:
@@ -391,10 +425,10 @@ class Expander(Reader):
 
     def expand_text(self, text: str, *, at: bool) -> str:
         r"""Expand a text by itself, as ``\edef`` does: nothing is defined meanwhile."""
-        stack, out, left, quiet = self.stack, self.out, len(self.left), self._quiet
+        stack, out, left, quiet, trail = self.stack, self.out, len(self.left), self._quiet, self._trail
         self.stack, self.out, self._quiet = [Frame(text, 1, at=at)], Output(), True
         self.run()
         result = "".join(self.out.pieces)
-        self.stack, self.out, self._quiet = stack, out, quiet
+        self.stack, self.out, self._quiet, self._trail = stack, out, quiet, trail
         del self.left[left:]
         return result

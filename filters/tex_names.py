@@ -28,8 +28,18 @@ MATH = names(
 
 #: Commands whose argument is text in mathematics.
 TEXT_IN_MATH = names(
-    "text mbox hbox textrm textbf textit textsf texttt textsc textnormal intertext shortintertext fbox"
+    "text mbox hbox textrm textbf textit textsf texttt textsc textnormal intertext shortintertext fbox tag"
 )
+
+#: Commands whose argument may be one token without braces, and those that have two.
+TAKES_ONE = names(
+    """sqrt overline underline hat bar vec tilde dot ddot dddot acute grave breve check ring mathring widehat widetilde
+    overrightarrow overleftarrow overbrace underbrace mathbf mathrm mathcal mathbb mathit mathsf mathtt mathfrak
+    mathscr boldsymbol bm pmb operatorname mathop mathbin mathrel mathord text textbf textit textrm textsf texttt
+    textsc textsl textup textnormal emph mbox hbox fbox phantom hphantom vphantom substack cancel section subsection
+    subsubsection footnote caption"""
+)
+TAKES_TWO = names("frac dfrac tfrac cfrac binom dbinom tbinom overset underset stackrel genfrac textcolor colorbox")
 
 #: Names whose meaning no user changes here.
 PROTECTED = SECTIONS - names("subsec subsubsec heading head newsec") | names(
