@@ -18,6 +18,7 @@ from filters.latex_sections import Front, find_front
 from filters.tex_commands import COMMANDS
 from filters.tex_expand import BlowUpError, Expander, Included, Limits, RecursionFoundError, Resolve
 from filters.tex_input import Frame
+from filters.tex_internals import KERNEL_MACROS
 from filters.verdict import Drop, Reason
 
 __all__ = ["Included", "LatexReason", "LatexSettings", "Paper", "Resolve", "clean_paper"]
@@ -25,7 +26,6 @@ __all__ = ["Included", "LatexReason", "LatexSettings", "Paper", "Resolve", "clea
 _COUNTED = (
     "macros_defined",
     "macros_expanded",
-    "unexpandable",
     "protected",
     "comments",
     "conditionals",
@@ -100,7 +100,7 @@ def clean_paper(main: Included, resolve: Resolve, settings: LatexSettings) -> Pa
     frozen: frozenset[str] = frozenset()
     limits = Limits(settings.max_expansions, settings.max_work_chars, settings.max_output_chars, settings.max_depth)
     while True:
-        expander = Expander(COMMANDS, resolve, limits)
+        expander = Expander(COMMANDS, KERNEL_MACROS, resolve, limits)
         expander.state.frozen = frozen
         expander.stack.append(Frame(_lines(main.text), file=main.name))
         try:
@@ -147,6 +147,7 @@ def _front_matter(front: Front) -> str:
 
 def _facts(expander: Expander, front: Front) -> dict[str, int]:
     facts = {name: expander.facts[name] for name in _COUNTED}
+    facts["unexpandable"] = len(expander.state.unexpandable)
     facts["recursive"] = len(expander.state.frozen)
     facts["macros_left"] = sum(start >= front.start for _, start in expander.left)
     facts["no_section"] = int(not front.sections)
@@ -155,4 +156,4 @@ def _facts(expander: Expander, front: Front) -> dict[str, int]:
 
 def _macros(expander: Expander) -> frozenset[str]:
     state = expander.state
-    return frozenset(state.defined - state.kept - state.frozen)
+    return frozenset(state.defined - state.kept - state.unexpandable - state.frozen)

@@ -16,8 +16,8 @@ from filters.tex_tokens import group_end
 
 _REFERENCES = re.compile(
     r"(?:\d+[.)]?\s*)?(?:(?:list of |selected )?references?(?: cited)?|bibliograph(?:y|ie|ia)|literature cited|"
-    r"works cited|literaturverzeichnis|r[eé]f[eé]rences(?: bibliographiques)?|referencias(?: bibliogr[aá]ficas)?|bibliograf[ií]a|"
-    r"riferimenti(?: bibliografici)?|список литературы|参考文献)\s*[.:]?",
+    r"works cited|literaturverzeichnis|r[eé]f[eé]rences(?: bibliographiques)?|referencias(?: bibliogr[aá]ficas)?|"
+    r"bibliograf[ií]a|riferimenti(?: bibliografici)?|список литературы|参考文献)\s*[.:]?",
     re.IGNORECASE,
 )
 #: Headings that may be of a chapter on what others wrote, too: they count where a list follows.

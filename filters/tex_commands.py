@@ -6,13 +6,26 @@ from filters.tex_conditionals import CONDITIONAL_COMMANDS
 from filters.tex_definitions import DEFINITIONS
 from filters.tex_expand import Command, Expander
 from filters.tex_input import Frame
+from filters.tex_internals import INTERNALS
 from filters.tex_macros import Macro, substitute
-from filters.tex_names import BIBLIOGRAPHY, MATH, SECTIONS, VERBATIM, VERBATIM_MAKERS
+from filters.tex_names import (
+    BIBLIOGRAPHY,
+    MATH,
+    PROTECTED_ENVIRONMENTS,
+    SECTIONS,
+    TEXT_IN_MATH,
+    VERBATIM,
+    VERBATIM_MAKERS,
+)
 from filters.tex_tokens import SCAN, SCAN_AT, comment_end, group_end
+from filters.tex_xparse import XPARSE
 
+DISPLAY = 2
 _NAME = re.compile(r"[ \t]*\n?[ \t]*\{([^{}\\%#]*)\}")
+_MADE_NAME = re.compile(r"[ \t]*+\\[A-Za-z]|[ \t]*+\{[^{}%#]*\\[A-Za-z]")
 _FILE_NAME = re.compile(r"[ \t]*+([^\s{}\\%]++)[ \t]*+")
 _ARGUMENT = re.compile(r"\s{0,9}\{")
+_BRACES = re.compile(r"\\.|[{}]|\n[ \t]*+\n")
 _DOCUMENT = re.compile(r"^[^%\n]*?\\begin[ \t]*\{document\}", re.MULTILINE)
 _CLASS = re.compile(r"^[^%\n]*?\\document(?:class|style)\b", re.MULTILINE)
 _CLASSES = frozenset(("documentclass", "documentstyle"))
@@ -30,35 +43,47 @@ def _begin(x: Expander, match: re.Match[str]) -> bool:
     frame = x.stack[-1]
     found = _NAME.match(frame.text, match.end())
     if found is None:
-        return _cross(x, match)
+        return _made_name(x, match)
     return _begin_named(x, match, found[1].strip(), found.end())
 
 
-def _cross(x: Expander, match: re.Match[str]) -> bool:
-    r"""Go on where ``\begin`` stands at the end of a body and its argument behind the call."""
+def _made_name(x: Expander, match: re.Match[str]) -> bool:
+    r"""Go on where the name of an environment is made by a macro, or stands behind the call of one.
+
+    ``\\begin\\name``, ``\\begin{\\name}``, and ``\\begin`` at the end of a body.
+    """
     frame = x.stack[-1]
-    if frame.file is not None or match.end() < len(frame.text):
+    if not _MADE_NAME.match(frame.text, match.end()) and (frame.file is not None or match.end() < len(frame.text)):
         return False
     x.take(match)
-    name = x.read_group()
+    name = x.read_argument()
+    if name is not None and "\\" in name:
+        name = x.expand_text(name, at=False)
     if name is None or not name.strip() or set(name) & set("\\#%{}"):
-        return x.leave(match)
+        return not x.leave(match)
     x.resume()
     x.push(f"{match[0]}{{{name}}}", x.stack[-1].depth + 1)
     return True
 
 
+def _plain_environment(x: Expander, name: str) -> Macro | None:
+    r"""Give the macro that ``\\begin{name}`` calls, where a user made no environment but defined ``\\name``."""
+    macro = x.actions.get(name) if name not in PROTECTED_ENVIRONMENTS else None
+    return macro if isinstance(macro, Macro) and not macro.literal and name.isalpha() else None
+
+
 def _begin_named(x: Expander, match: re.Match[str], name: str, end: int) -> bool:
     frame = x.stack[-1]
-    user = x.actions.get("{" + name)
+    user = x.actions.get("{" + name) or _plain_environment(x, name)
     if isinstance(user, Macro) and x.can_expand(user):
         return _begin_user(x, match, user, name, end)
     if name in VERBATIM or name in x.state.comments or (isinstance(user, Macro) and _is_verbatim(user)):
         return _verbatim(x, frame, match, name, end)
-    x.state.depth += 1
     x.note("{" + name, match)
     if name in MATH:
-        x.state.math = True
+        x.open_math(DISPLAY)
+    else:
+        x.state.depth += 1
     return False
 
 
@@ -69,19 +94,19 @@ def _is_verbatim(macro: Macro) -> bool:
 
 def _verbatim(x: Expander, frame: Frame, match: re.Match[str], name: str, end: int) -> bool:
     """Pass over an environment whose text is not read, or leave it out where it is a comment."""
-    closing = f"\\end{{{name}}}"
-    close = -1 if name in frame.missing else frame.text.find(closing, end)
-    if close < 0:
+    closing = re.compile(rf"\\end[ \t]*\{{{re.escape(name)}\}}")
+    close = None if name in frame.missing else closing.search(frame.text, end)
+    if close is None:
         frame.missing.add(name)
         x.state.depth += 1
         return False
     if name in x.state.comments:
         x.take(match)
         x.facts["comments"] += 1
-        frame.pos = close + len(closing)
+        frame.pos = comment_end(frame.text, close.end())
         return x.drop()
     start = x.offset(match)
-    frame.pos = close + len(closing)
+    frame.pos = close.end()
     x.out.raw.append((start, start + frame.pos - match.start()))
     return True
 
@@ -97,10 +122,10 @@ def _begin_user(x: Expander, match: re.Match[str], macro: Macro, name: str, end:
     x.spend(len(macro.body) + sum(map(len, values)))
     x.facts["macros_expanded"] += 1
     x.resume()
-    text = substitute(macro, values, math=x.state.math)
+    text = substitute(macro, values, math=bool(x.state.math))
     bare = not _wrapped(x, name)
     x.state.environments.append((name, bare))
-    x.push((r"\begingroup " if bare else "") + text, depth, at=macro.at)
+    x.push(("{" if bare else "") + text, depth, at=macro.at)
     x.state.depth += not bare
     return True
 
@@ -109,7 +134,7 @@ def _wrapped(x: Expander, name: str) -> bool:
     """Tell whether an environment is made of another one, which bounds what it sets."""
     begin, end = x.actions.get("{" + name), x.actions.get("}" + name)
     if not isinstance(begin, Macro) or not isinstance(end, Macro):
-        return True
+        return False
     return begin.body.lstrip().startswith("\\begin") and bool(re.search(r"\\end\s*\{[^{}]*\}\s*\Z", end.body))
 
 
@@ -117,27 +142,28 @@ def _end(x: Expander, match: re.Match[str]) -> bool:
     frame = x.stack[-1]
     found = _NAME.match(frame.text, match.end())
     if found is None:
-        if frame.file is None and match.end() == len(frame.text):
-            return _cross(x, match)
-        return _end_plain(x, match)
+        return _made_name(x, match) or _end_plain(x, match)
     name = found[1].strip()
     if name == "document":
         return _end_document(x, match)
-    user = x.actions.get("}" + name)
-    if isinstance(user, Macro) and x.state.environments and x.state.environments[-1][0] == name:
+    if x.state.environments and x.state.environments[-1][0] == name:
+        user = x.actions.get("}" + name) or x.actions.get("end" + name)
+        if not isinstance(user, Macro):
+            user = Macro(name)
         _, bare = x.state.environments.pop()
         depth = frame.depth + 1
         x.take(match)
         x.spend(len(user.body))
         frame.pos = found.end()
         x.resume()
-        body = x.push(user.body + (r"\endgroup " if bare else ""), depth, at=user.at)
+        body = x.push(user.body + ("}" if bare else ""), depth, at=user.at)
         body.closes = not bare
         return True
     x.note("}" + name, match)
     if name in MATH:
-        x.state.math = False
-    x.close_group()
+        x.open_math(0)
+    else:
+        x.close_group()
     return False
 
 
@@ -179,21 +205,21 @@ def _verb(x: Expander, match: re.Match[str]) -> bool:
 
 
 def _url(x: Expander, match: re.Match[str]) -> bool:
-    r"""The argument of ``\url``, in which ``%`` is a character."""
-    frame = x.stack[-1]
-    found = _ARGUMENT.match(frame.text, match.end())
+    r"""The argument of ``\\url``, in which ``%`` is a character; ``\\path`` may have other delimiters as ``\\verb``."""
+    text, at = x.stack[-1].text, match.end()
+    found = _ARGUMENT.match(text, at)
     if found is None:
-        return False
+        is_delimiter = at < len(text) and not text[at].isalnum() and text[at] not in " \t\n\\*[]}"
+        close = text.find(text[at], at + 1, comment_end(text, at)) if is_delimiter else -1
+        return close >= 0 and match[1] != "href" and _raw(x, match, close + 1)
     depth = 1
-    for brace in re.compile(r"\\.|[{}\n]").finditer(frame.text, found.end()):
+    for brace in _BRACES.finditer(text, found.end()):
         piece = brace[0]
-        if piece == "\n":
+        if piece[0] == "\n":
             return False
         depth += (piece == "{") - (piece == "}")
         if not depth:
-            if "%" in frame.text[found.end() : brace.end()]:
-                return _raw(x, match, brace.end())
-            return False
+            return "%" in text[found.end() : brace.end()] and _raw(x, match, brace.end())
     return False
 
 
@@ -295,10 +321,16 @@ def _xspace(x: Expander, match: re.Match[str]) -> bool:
     following = x.settle()
     blanks = following.blanks if following and following.file is not None else ""
     character = following.text[following.pos] if following else ""
-    if following and not character.isspace() and character not in _CLOSE and not _no_space(following):
+    if (
+        following
+        and not x.state.math
+        and not character.isspace()
+        and character not in _CLOSE
+        and not _no_space(following)
+    ):
         x.out.put("\n" if "\n" in blanks else " ")
     x.resume()
-    x.out.seam(math=x.state.math)
+    x.out.seam(math=bool(x.state.math))
     return True
 
 
@@ -318,13 +350,53 @@ def _group(x: Expander, match: re.Match[str]) -> bool:
 
 
 def _math(x: Expander, match: re.Match[str]) -> bool:
-    x.state.math = match[1] in "[("
+    x.open_math({"(": 1, "[": DISPLAY}.get(match[1], 0))
+    return False
+
+
+def _ensuremath(x: Expander, match: re.Match[str]) -> bool:
+    r"""``\\ensuremath`` in a macro: nothing, where this is mathematics."""
+    if x.stack[-1].file is not None or not x.state.math:
+        return False
+    x.take(match)
+    inner = x.read_argument()
+    if inner is None:
+        return x.leave(match)
+    return _push(x, inner)
+
+
+def _mathchoice(x: Expander, match: re.Match[str]) -> bool:
+    r"""``\\mathchoice`` in a macro: what it gives in a display, or within a line."""
+    if x.stack[-1].file is not None:
+        return False
+    x.take(match)
+    choices = [x.read_argument() for _ in range(4)]
+    chosen = choices[0 if x.state.math == DISPLAY else 1]
+    if chosen is None or None in choices:
+        return x.leave(match)
+    return _push(x, f"{{{chosen}}}")
+
+
+def _push(x: Expander, text: str) -> bool:
+    frame = x.stack[-1]
+    depth, at = frame.depth + 1, frame.scan is SCAN_AT
+    x.spend(len(text))
+    x.resume()
+    x.push(text, depth, at=at)
+    return True
+
+
+def _text(x: Expander, match: re.Match[str]) -> bool:
+    r"""``\\text``, ``\\mbox`` and the like in mathematics, whose argument is none."""
+    if x.state.math and _ARGUMENT.match(x.stack[-1].text, match.end()):
+        x.state.texts.append((x.state.depth, x.state.math))
+        x.state.math = 0
     return False
 
 
 def _section(x: Expander, match: re.Match[str]) -> bool:
     x.note(match[1], match)
-    x.state.math = False
+    x.open_math(0)
     return False
 
 
@@ -332,6 +404,8 @@ def _section(x: Expander, match: re.Match[str]) -> bool:
 COMMANDS: dict[str, Command] = {
     **DEFINITIONS,
     **CONDITIONAL_COMMANDS,
+    **INTERNALS,
+    **XPARSE,
     **dict.fromkeys(sorted(SECTIONS), _section),
     **dict.fromkeys(("title", "maketitle", "documentclass", "documentstyle", "appendix", "abstract"), _note),
     **dict.fromkeys((*sorted(BIBLIOGRAPHY), "Refs", "endRefs"), _note),
@@ -344,6 +418,9 @@ COMMANDS: dict[str, Command] = {
     "endinput": _endinput,
     **dict.fromkeys(("makeatletter", "makeatother"), _makeat),
     "xspace": _xspace,
+    "ensuremath": _ensuremath,
+    "mathchoice": _mathchoice,
+    **dict.fromkeys(sorted(TEXT_IN_MATH), _text),
     **dict.fromkeys(("begingroup", "endgroup", "bgroup", "egroup"), _group),
     **dict.fromkeys("[]()", _math),
 }

@@ -14,6 +14,8 @@ from filters.tex_tokens import comment_end
 _PIECE = re.compile(r"\\(?:([A-Za-z@]+)|.)|%", re.DOTALL)
 _CHARACTERS = re.compile(r"\s*([^\s\\{}%#])([^\\{}%#])")
 _NUMBERS = re.compile(r"\s*(-?[0-9]+)\s*([<=>])\s*(-?[0-9]+)(?:[ \t]|\n(?![ \t]*\n)|(?=[^0-9]))")
+_DETOKENIZE = re.compile(r"[ \t]*+\\relax[ \t]*+\\detokenize[ \t]*+(?=\{)")
+_RELAX = re.compile(r"[ \t]*+\\relax(?![A-Za-z@])[ \t]*+")
 _UNDEFINED = frozenset(("undefined", "@undefined", "UnDefined", "Undefined"))
 _EMPTY = frozenset(("empty", "@empty"))
 
@@ -37,6 +39,8 @@ def _skip(x: Expander, *, stop_at_else: bool) -> bool:
         while found := _PIECE.search(text, position):
             position = found.end()
             name = found[1]
+            if name is not None and isinstance(alias := x.actions.get(name), Macro) and alias.literal:
+                name = alias.body[1:]
             if found[0] == "%":
                 position = comment_end(text, position)
             elif name is None:
@@ -104,17 +108,35 @@ def _constant(x: Expander, match: re.Match[str]) -> bool:
 def _mode(x: Expander, match: re.Match[str]) -> bool:
     x.take(match)
     x.read_blanks()
-    return _decide(x, decided=x.state.math)
+    return _decide(x, decided=bool(x.state.math))
 
 
 def _if(x: Expander, match: re.Match[str]) -> bool:
     x.take(match)
+    if (empty := _tests_empty(x)) is not None:
+        return _decide(x, decided=empty)
     frame = x.settle()
     found = _CHARACTERS.match(frame.text, frame.pos) if frame else None
     if frame is None or found is None:
         return _undecided(x, match)
     frame.pos = found.end()
     return _decide(x, decided=found[1] == found[2])
+
+
+def _tests_empty(x: Expander) -> bool | None:
+    r"""Read ``\\if\\relax\\detokenize{...}\\relax``, which asks whether the group is empty."""
+    frame = x.settle()
+    found = _DETOKENIZE.match(frame.text, frame.pos) if frame else None
+    if frame is None or found is None:
+        return None
+    frame.pos = found.end()
+    inner = x.read_group()
+    frame = x.settle()
+    if inner is None or frame is None:
+        return None
+    if relax := _RELAX.match(frame.text, frame.pos):
+        frame.pos = relax.end()
+    return not inner.strip()
 
 
 def _ifnum(x: Expander, match: re.Match[str]) -> bool:
@@ -134,9 +156,17 @@ def _ifx(x: Expander, match: re.Match[str]) -> bool:
     if first is None or second is None:
         return _undecided(x, match)
     meanings = _meaning(x, first), _meaning(x, second)
-    if first != second and "unknown" in (meanings[0][0], meanings[1][0]):
-        return _undecided(x, match)
+    if first != second and {meanings[0][0], meanings[1][0]} & {"unknown"} and not _differ(*meanings):
+        x.state.conditions.append(False)
+        x.facts["undecided"] += 1
+        x.out.put(match[0] + first + second)
+        return x.resume()
     return _decide(x, decided=first == second or meanings[0] == meanings[1])
+
+
+def _differ(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
+    """Tell whether one is a character and the other a command, which is hardly ever another name for one."""
+    return {first[0], second[0]} == {"unknown", "token"}
 
 
 def _meaning(x: Expander, token: str) -> tuple[object, ...]:
@@ -176,36 +206,21 @@ def _else(x: Expander, match: re.Match[str]) -> bool:
     return x.drop()
 
 
+def close_condition(x: Expander) -> bool:
+    """Close a conditional that was decided; tell whether there was one."""
+    if x.state.conditions and x.state.conditions[-1]:
+        x.state.conditions.pop()
+        return True
+    return False
+
+
 def _fi(x: Expander, match: re.Match[str]) -> bool:
-    if not x.state.conditions:
-        return False
-    if not x.state.conditions.pop():
+    if not close_condition(x):
+        del x.state.conditions[-1:]
         return False
     x.take(match)
     x.read_blanks()
     return x.drop()
-
-
-def _truth(x: Expander, match: re.Match[str]) -> bool:
-    r"""``\IfBooleanTF`` and its kin, which xparse has."""
-    x.take(match)
-    values = [x.read_argument() for _ in range(3 if match[1].endswith("TF") else 2)]
-    test = values[0]
-    if test is None or None in values or not _is_marker(test, match[1]):
-        return x.leave(match)
-    answer = test.strip() == r"\BooleanTrue" if "Boolean" in match[1] else test != "-NoValue-"
-    if match[1].startswith("IfNo"):
-        answer = not answer
-    branches = [values[1] or "", values[2] or ""] if match[1].endswith("TF") else [values[1] or "", ""]
-    if match[1].endswith("F") and not match[1].endswith("TF"):
-        branches.reverse()
-    x.resume()
-    x.push(branches[0] if answer else branches[1], x.stack[-1].depth + 1)
-    return True
-
-
-def _is_marker(test: str, name: str) -> bool:
-    return "Boolean" not in name or test.strip() in {r"\BooleanTrue", r"\BooleanFalse"}
 
 
 #: Commands by their names.
@@ -223,6 +238,4 @@ CONDITIONAL_COMMANDS: dict[str, Command] = {
     "ifpdftex": _other,
     "else": _else,
     "fi": _fi,
-    **dict.fromkeys(("IfBooleanTF", "IfBooleanT", "IfBooleanF"), _truth),
-    **dict.fromkeys(("IfValueTF", "IfValueT", "IfValueF", "IfNoValueTF", "IfNoValueT", "IfNoValueF"), _truth),
 }

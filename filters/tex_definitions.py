@@ -4,19 +4,20 @@ Each is read, noted and left out of the text. Names that carry a paper's structu
 how ``\section`` looks still writes sections, and a reader knows ``\section``.
 """
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
 from filters.tex_expand import Command, Expander
 from filters.tex_macros import Argument, Macro, make_macro
-from filters.tex_names import PROTECTED, PROTECTED_ENVIRONMENTS
+from filters.tex_names import PROTECTED, PROTECTED_ENVIRONMENTS, PROVIDED
 from filters.tex_tokens import SCAN_AT, strip_comments
 
 _PARAMETER = re.compile(r"#([1-9])")
 _TOKEN = re.compile(r"\\[A-Za-z@]+|\\.|[ \t\n]+|.", re.DOTALL)
 _DEF_TEXT = re.compile(r"(?:[^{}\\%]|\\(?:[A-Za-z@]+|[^A-Za-z@])|%[^\n]*\n?)*+(?=\{)", re.DOTALL)
+_AT_WORD = re.compile(r"\\([A-Za-z@]*@[A-Za-z@]*)")
 _PREFIXES = frozenset(("global", "long", "outer", "protected"))
-_NO_MATCH = re.compile("")
 
 
 def at_letter(x: Expander) -> bool:
@@ -31,8 +32,7 @@ def install(x: Expander, name: str, macro: Macro, *, everywhere: bool = False) -
         x.facts["protected"] += 1
         return
     if macro.machinery:
-        x.facts["unexpandable"] += 1
-        x.state.kept.add(name)
+        x.state.unexpandable.add(name)
     elif macro.literal and macro.body[:1] == "\\":
         x.state.kept.add(macro.body[1:])
     x.state.defined.add(name)
@@ -48,7 +48,7 @@ def _newcommand(x: Expander, match: re.Match[str]) -> bool:
     body = x.read_argument() if arguments is not None else None
     if name is None or arguments is None or body is None:
         return x.leave(match)
-    known = isinstance(x.actions.get(name), Macro)
+    known = isinstance(x.actions.get(name), Macro) or (match[1] == "providecommand" and name in PROVIDED)
     if not known or match[1] in {"renewcommand", "DeclareRobustCommand"}:
         install(x, name, make_macro(name, body, arguments, at=at))
     return x.drop()
@@ -68,12 +68,11 @@ def _latex_arguments(x: Expander) -> list[Argument] | None:
 
 
 def _def(x: Expander, match: re.Match[str]) -> bool:
+    x.take(match)
     return _read_def(x, match, match[1], everywhere=match[1] in {"gdef", "xdef"})
 
 
 def _read_def(x: Expander, match: re.Match[str], kind: str, *, everywhere: bool) -> bool:
-    if x.stack[-1].pos != match.end():
-        x.take(match)
     at = at_letter(x)
     token = x.read_token()
     frame = x.settle()
@@ -85,44 +84,44 @@ def _read_def(x: Expander, match: re.Match[str], kind: str, *, everywhere: bool)
     if body is None:
         return x.leave(match)
     if len(token) == 1:  # an active character
-        x.facts["unexpandable"] += 1
+        x.state.unexpandable.add(token)
         return x.drop()
     if kind in {"edef", "xdef"} and "\\" in body:
         body = x.expand_text(body, at=at)
-    prefix, arguments = parse_parameters(text[0])
-    install(x, token[1:], make_macro(token[1:], body, arguments, prefix=prefix, at=at), everywhere=everywhere)
+    parameters = strip_comments(text[0])
+    x.state.sentinels.update(_AT_WORD.findall(parameters))
+    prefix, arguments = parse_parameters(parameters)
+    understood = arguments is not None
+    macro = make_macro(token[1:], body, arguments or (), prefix=prefix, at=at, understood=understood)
+    install(x, token[1:], macro, everywhere=everywhere)
     return x.drop()
 
 
-def parse_parameters(text: str) -> tuple[re.Pattern[str] | None, Sequence[Argument]]:
+def parse_parameters(text: str) -> tuple[re.Pattern[str] | None, Sequence[Argument] | None]:
     r"""Read the text between the name and the body of a ``\def``.
 
     Args:
         text: ``#1#2``, ``(#1,#2)``, ``#1\end`` and the like.
 
     Returns:
-        What must follow the name, and the arguments. A pattern that is empty says that this is not understood.
+        What must follow the name, and the arguments, ``None`` where they are not understood.
     """
-    text = strip_comments(text)
     if not text.strip():
         return None, ()
     pieces = _PARAMETER.split(text)
     numbers = pieces[1::2]
     if numbers != [str(number + 1) for number in range(len(numbers))]:
-        return _NO_MATCH, ()
-    delimiters = pieces[2::2]
-    if delimiters and delimiters[-1].endswith("#"):
-        return _NO_MATCH, ()
-    prefix = re.compile(_delimiter(pieces[0])) if pieces[0] else None
-    return prefix, [_argument(delimiter) for delimiter in delimiters]
+        return None, None
+    patterns = [_delimiter(piece) for piece in pieces[::2]]
+    if pieces[-1].endswith("#"):  # up to a brace, which is left where it is
+        patterns[-1] = _delimiter(pieces[-1][:-1]) + r"(?=\{)"
+    return re.compile(patterns[0]) if patterns[0] else None, [_argument(pattern) for pattern in patterns[1:]]
 
 
 def _argument(delimiter: str) -> Argument:
     if not delimiter:
         return Argument("m")
-    return Argument(
-        "until", end=re.compile(rf"(?P<end>{_delimiter(delimiter)})|\\[A-Za-z@]+|\\.|%[^\n]*+|[{{}}]", re.DOTALL)
-    )
+    return Argument("until", end=re.compile(rf"(?P<end>{delimiter})|\\[A-Za-z@]+|\\.|%[^\n]*+|[{{}}]", re.DOTALL))
 
 
 def _delimiter(text: str) -> str:
@@ -171,7 +170,7 @@ def _read_let(x: Expander, match: re.Match[str], *, everywhere: bool) -> bool:
     if name is None or target is None or not name:
         return x.leave(match)
     if len(name) == 1:  # an active character
-        x.facts["unexpandable"] += 1
+        x.state.unexpandable.add(name)
         return x.drop()
     target = {"{": r"\bgroup", "}": r"\egroup"}.get(target, target)
     meaning = x.actions.get(target[1:]) if len(target) > 1 else None
@@ -185,17 +184,7 @@ def _read_let(x: Expander, match: re.Match[str], *, everywhere: bool) -> bool:
 
 def meaning_of(name: str, macro: Macro) -> Macro:
     """Give a macro another name."""
-    return Macro(
-        name,
-        macro.arguments,
-        macro.prefix,
-        macro.body,
-        macro.parts,
-        macro.words,
-        machinery=macro.machinery,
-        literal=macro.literal,
-        at=macro.at,
-    )
+    return dataclasses.replace(macro, name=name)
 
 
 def _operator(x: Expander, match: re.Match[str]) -> bool:
@@ -232,7 +221,7 @@ def define_environment(x: Expander, name: str, begin: Macro, end: Macro) -> None
         x.facts["protected"] += 1
         return
     if begin.machinery or end.machinery:
-        x.facts["unexpandable"] += 1
+        x.state.unexpandable.add("{" + name)
     x.define("{" + name, begin)
     x.define("}" + name, end)
 

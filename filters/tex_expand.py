@@ -15,11 +15,16 @@ from dataclasses import dataclass, field
 
 from filters.tex_input import Frame, Reader
 from filters.tex_macros import Macro, substitute
+from filters.tex_names import TAKES_ONE, TAKES_TWO
 from filters.tex_output import Event, Output
 from filters.tex_tokens import comment_end, skip_comment
 
 _ENVIRONMENT_END = re.compile(r"\\(?:begin|end)\{[^{}]*\}[ \t]*\Z")
+_ONE = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_ONE | TAKES_TWO))})[ \t]*\Z")
+_SECOND = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_TWO))})[ \t]*(?:\{{[^{{}}]*\}}|\\[A-Za-z]+|[^\\{{}}\s])[ \t]*\Z")
+_LOOK_BACK = 80  # characters before a macro in which a command may stand whose argument it is
 _INDENT = re.compile(r"[ \t]*+")
+_TOKEN = re.compile(r"\\(?:[A-Za-z]+[ \t]*|[^A-Za-z])|\{[^{}]*\}")
 _REST = re.compile(r"[ \t]*+(?:%[^\n]*+)?(?:\n|\Z)")
 
 
@@ -74,6 +79,23 @@ class RecursionFoundError(Exception):
         self.name = name
 
 
+def is_argument(text: str, start: int) -> bool:
+    r"""Tell whether what begins here is the argument of a command of LaTeX, which takes one token.
+
+    >>> is_argument(r"\\sqrt\\x", 5), is_argument(r"\\frac1\\x", 6), is_argument(r"\\alpha\\x", 6)
+    (True, True, False)
+    """
+    before = text[max(0, start - _LOOK_BACK) : start]
+    if "\\" not in before:
+        return False
+    return _ONE.search(before) is not None or _SECOND.search(before) is not None
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text is one token, or one group."""
+    return len(text) == 1 or _TOKEN.fullmatch(text) is not None
+
+
 Command = Callable[["Expander", "re.Match[str]"], bool]
 
 
@@ -91,7 +113,8 @@ class State:
 
     Attributes:
         depth: Open groups.
-        math: Whether it is mathematics.
+        math: Whether it is mathematics: 0 for text, 1 within a line, 2 in a display.
+        texts: Groups in mathematics that hold text: how deep each is, and what it stands in.
         conditions: Open conditionals: whether each was decided here.
         frozen: Macros that are not to be expanded.
         defined: Macros that can be expanded, all that ever were.
@@ -99,12 +122,15 @@ class State:
     """
 
     depth: int = 0
-    math: bool = False
+    math: int = 0
+    texts: list[tuple[int, int]] = field(default_factory=list)
     conditions: list[bool] = field(default_factory=list)
     frozen: frozenset[str] = frozenset()
     defined: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
+    unexpandable: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
+    sentinels: set[str] = field(default_factory=set)
     comments: set[str] = field(default_factory=lambda: {"comment"})
     environments: list[tuple[str, bool]] = field(default_factory=list)
 
@@ -112,10 +138,12 @@ class State:
 class Expander(Reader):
     """Reads a paper and writes it expanded."""
 
-    def __init__(self, commands: Mapping[str, Command], resolve: Resolve, limits: Limits) -> None:
+    def __init__(
+        self, commands: Mapping[str, Command], macros: Mapping[str, Macro], resolve: Resolve, limits: Limits
+    ) -> None:
         super().__init__()
         self.commands = commands
-        self.actions: dict[str, Macro | Command] = dict(commands)
+        self.actions: dict[str, Macro | Command] = {**commands, **macros}
         self.resolve = resolve
         self.limits = limits
         self.out = Output()
@@ -127,6 +155,7 @@ class Expander(Reader):
         self._global: dict[str, int] = {}
         self._serial = 0
         self._quiet = False
+        self._checked: tuple[int, dict[str, bool]] = 0, {}
 
     def run(self) -> None:
         """Read all that is on the stack."""
@@ -159,7 +188,7 @@ class Expander(Reader):
                 self._comment(frame, match.start())
                 return True
             else:
-                state.math = not state.math
+                self.open_math(0 if state.math else len(piece))
         return False
 
     def _leave(self, frame: Frame) -> None:
@@ -167,7 +196,7 @@ class Expander(Reader):
         if frame.closes:
             self.close_group()
         if frame.file is None:
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             self.keep_line_end(frame.text)
 
     def keep_line_end(self, body: str) -> None:
@@ -184,11 +213,21 @@ class Expander(Reader):
 
     # Groups and definitions.
 
+    def open_math(self, kind: int) -> None:
+        """Begin mathematics, or text where ``kind`` is 0; mathematics is a group."""
+        state = self.state
+        if state.math:
+            self.close_group()
+        state.math = kind
+        state.depth += kind > 0
+
     def close_group(self) -> None:
         """Close a group: what was defined in it is forgotten."""
         state = self.state
         if state.depth:
             state.depth -= 1
+        while state.texts and state.texts[-1][0] >= state.depth:
+            state.math = state.texts.pop()[1]
         saved = self._saved
         while saved and saved[-1].depth > state.depth:
             one = saved.pop()
@@ -265,7 +304,7 @@ class Expander(Reader):
             raise BlowUpError(depth, self.limits.max_depth)
         frame = Frame(text, depth, at=at)
         self.stack.append(frame)
-        self.out.seam(math=self.state.math)
+        self.out.seam(math=bool(self.state.math))
         return frame
 
     def spend(self, characters: int) -> None:
@@ -299,11 +338,14 @@ class Expander(Reader):
     def expand(self, macro: Macro, match: "re.Match[str]") -> bool:
         """Replace a macro by its body; tell whether reading goes on elsewhere."""
         if not self.can_expand(macro):
+            self.state.unexpandable.add(macro.name)
             self.left.append((macro.name, self.offset(match)))
             return False
-        depth = self.stack[-1].depth + 1
+        frame = self.stack[-1]
+        depth = frame.depth + 1
         if depth > self.limits.max_depth:
             raise RecursionFoundError(macro.name)
+        braced = is_argument(frame.text, match.start())
         self.take(match)
         values = self._call(macro, match)
         if values is None:
@@ -312,26 +354,46 @@ class Expander(Reader):
         self.spend(len(macro.body) + sum(map(len, values)) * max(1, len(macro.parts) // 2))
         self.facts["macros_expanded"] += 1
         self.resume()
-        text = substitute(macro, values, math=self.state.math)
+        text = substitute(macro, values, math=bool(self.state.math))
+        if braced and not is_token(text):
+            text = f"{{{text}}}"
         if macro.literal:
             self._write_literal(text)
         elif "\\" not in text and "{" not in text and "$" not in text:
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             self.out.put(text)
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             self.keep_line_end(text)
         else:
             self.push(text, depth, at=macro.at)
         return True
 
     def can_expand(self, macro: Macro) -> bool:
-        """Tell whether a macro can be worked out here."""
+        """Tell whether a macro can be worked out here, and so can those of its parts that only a package may use."""
         if macro.machinery or macro.name in self.state.frozen:
             return False
-        if macro.at:
-            for word in macro.words:
-                if "@" in word and len(word) > 1 and word not in self.actions:
+        return not macro.at or not macro.internals or self._can_expand_all(macro)
+
+    def _can_expand_all(self, macro: Macro) -> bool:
+        if self._checked[0] != self._serial:
+            self._checked = self._serial, {}
+        known = self._checked[1]
+        if macro.name not in known:
+            known[macro.name] = self._look_through(macro)
+        return known[macro.name]
+
+    def _look_through(self, macro: Macro) -> bool:
+        seen, open_ = {macro.name}, [macro]
+        while open_:
+            for word in open_.pop().internals:
+                action = self.actions.get(word)
+                if action is None and word not in self.state.sentinels:
                     return False
+                if isinstance(action, Macro) and word not in seen:
+                    if action.machinery or word in self.state.frozen:
+                        return False
+                    seen.add(word)
+                    open_.append(action)
         return True
 
     def _call(self, macro: Macro, match: "re.Match[str]") -> list[str] | None:
@@ -352,9 +414,9 @@ class Expander(Reader):
         """Write a token of LaTeX under its own name, whatever that means to the user."""
         command = self.commands.get(text[1:]) if text.startswith("\\") else None
         if command is None:
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             self.out.put(text)
-            self.out.seam(math=self.state.math)
+            self.out.seam(math=bool(self.state.math))
             return
         frame = self.push(text, self.stack[-1].depth + 1)
         match = frame.scan.match(text)
@@ -363,10 +425,10 @@ class Expander(Reader):
 
     def expand_text(self, text: str, *, at: bool) -> str:
         r"""Expand a text by itself, as ``\edef`` does: nothing is defined meanwhile."""
-        stack, out, left, quiet = self.stack, self.out, len(self.left), self._quiet
+        stack, out, left, quiet, trail = self.stack, self.out, len(self.left), self._quiet, self._trail
         self.stack, self.out, self._quiet = [Frame(text, 1, at=at)], Output(), True
         self.run()
         result = "".join(self.out.pieces)
-        self.stack, self.out, self._quiet = stack, out, quiet
+        self.stack, self.out, self._quiet, self._trail = stack, out, quiet, trail
         del self.left[left:]
         return result

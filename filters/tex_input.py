@@ -108,6 +108,14 @@ class Reader:
         frame = self.skip_blanks()
         return frame.text[frame.pos] if frame else ""
 
+    def peek_token(self, *, blanks: bool = False) -> str:
+        r"""Give the next token without reading it; ``blanks`` are skipped or count, as for ``\\futurelet``."""
+        frame = self.settle() if blanks else self.skip_blanks()
+        if frame is None:
+            return ""
+        found = (_WORD if frame.scan is SCAN else _WORD_AT).match(frame.text, frame.pos)
+        return found[0] if found else frame.text[frame.pos]
+
     def read_token(self) -> str | None:
         """Read a token: a control word or symbol, or a character. Blanks before it are skipped, and behind a word."""
         frame = self.skip_blanks()

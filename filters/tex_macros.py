@@ -9,13 +9,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from filters.tex_names import MACHINERY
+from filters.tex_names import HARMLESS, MACHINERY
 from filters.tex_tokens import ends_in_word, is_letter, strip_comments
 
 _PARAMETER = re.compile(r"\\.|#([1-9#])", re.DOTALL)
 _WORDS = re.compile(r"\\([A-Za-z@]+|.)", re.DOTALL)
 _WORDS_PLAIN = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
-_EDGES = re.compile(r"\A[ \t]*+(?:\n(?![ \t]*+\n)[ \t]*+)?|(?:(?<!\\)[ \t]+|(?<!\n)\n[ \t]*)+\Z")
+#: Uses of TeX's machinery whose outcome is known.
+_IDIOMS = re.compile(
+    r"\\expandafter\s*\\(?:[A-Za-z@]+|.)\s*(?=\\csname|\\fi)|\\csname[^\\{}]*\\endcsname|"
+    r"\\if\s*\\relax\s*\\detokenize|\\ifthenelse\s*\{\s*\\equal"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Macro:
         body: What it becomes, as compared by ``\ifx``.
         parts: The same cut at its parameters, which are numbers from 0.
         words: Names of the commands in it.
+        internals: Those of them that only packages may use, and documents behind ``\makeatletter``.
         machinery: Whether it uses what is not worked out here.
         literal: Whether it stands for one token of LaTeX (``\let``), which no later definition changes.
         at: Whether ``@`` is a letter in it.
@@ -55,6 +60,7 @@ class Macro:
     body: str = ""
     parts: tuple[str | int, ...] = ()
     words: tuple[str, ...] = ()
+    internals: tuple[str, ...] = ()
     machinery: bool = False
     literal: bool = False
     at: bool = False
@@ -67,8 +73,9 @@ def make_macro(
     *,
     prefix: re.Pattern[str] | None = None,
     at: bool = False,
+    understood: bool = True,
 ) -> Macro:
-    """Make a macro of its body as written."""
+    """Make a macro of its body as written; ``understood`` says whether its arguments are as given."""
     body = trim(strip_comments(body))
     words = tuple(dict.fromkeys((_WORDS if at else _WORDS_PLAIN).findall(body)))
     return Macro(
@@ -78,9 +85,14 @@ def make_macro(
         body,
         parts=_parts(body),
         words=words,
-        machinery=not MACHINERY.isdisjoint(words) or bool(prefix and prefix.pattern == ""),
+        internals=tuple(word for word in words if "@" in word and len(word) > 1 and word not in HARMLESS),
+        machinery=not understood or _uses_machinery(body, words),
         at=at,
     )
+
+
+def _uses_machinery(body: str, words: Sequence[str]) -> bool:
+    return not MACHINERY.isdisjoint(words) and not MACHINERY.isdisjoint(_WORDS.findall(_IDIOMS.sub("", body)))
 
 
 def trim(text: str) -> str:

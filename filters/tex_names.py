@@ -26,6 +26,21 @@ MATH = names(
     flalign* math displaymath dmath dmath*"""
 )
 
+#: Commands whose argument is text in mathematics.
+TEXT_IN_MATH = names(
+    "text mbox hbox textrm textbf textit textsf texttt textsc textnormal intertext shortintertext fbox tag"
+)
+
+#: Commands whose argument may be one token without braces, and those that have two.
+TAKES_ONE = names(
+    """sqrt overline underline hat bar vec tilde dot ddot dddot acute grave breve check ring mathring widehat widetilde
+    overrightarrow overleftarrow overbrace underbrace mathbf mathrm mathcal mathbb mathit mathsf mathtt mathfrak
+    mathscr boldsymbol bm pmb operatorname mathop mathbin mathrel mathord text textbf textit textrm textsf texttt
+    textsc textsl textup textnormal emph mbox hbox fbox phantom hphantom vphantom substack cancel section subsection
+    subsubsection footnote caption"""
+)
+TAKES_TWO = names("frac dfrac tfrac cfrac binom dbinom tbinom overset underset stackrel genfrac textcolor colorbox")
+
 #: Names whose meaning no user changes here.
 PROTECTED = SECTIONS - names("subsec subsubsec heading head newsec") | names(
     """begin end item document enddocument documentclass documentstyle title author date thanks abstract maketitle
@@ -36,6 +51,10 @@ PROTECTED = SECTIONS - names("subsec subsubsec heading head newsec") | names(
     hbox vbox left right verb usepackage RequirePackage PassOptionsToPackage bgroup egroup begingroup endgroup
     newtheorem csname endcsname expandafter makeatletter makeatother bye"""
 )
+#: Names that mean something before a paper provides them.
+PROVIDED = PROTECTED | names(
+    "url href path doi texttt textbf textit emph textsc mathbb mathbf mathcal text bm boldsymbol"
+)
 #: Environments whose meaning no user changes here.
 PROTECTED_ENVIRONMENTS = names(
     """document abstract thebibliography figure figure* table table* equation equation* align align* itemize enumerate
@@ -45,12 +64,15 @@ PROTECTED_ENVIRONMENTS = names(
 #: What is worked out while TeX runs, and not here. A macro that uses one of these is left as it is written.
 MACHINERY = names(
     """advance afterassignment aftergroup batchmode catcode closein closeout csname divide edef endcsname endgraf
-    everypar expandafter expanded futurelet gdef ifcase ifcat ifcsname ifdim ifeof ifhbox ifhmode ifinner ifodd ifvbox
+    everypar expandafter expanded gdef ifcase ifcat ifcsname ifdim ifeof ifhbox ifhmode ifinner ifodd ifvbox
     ifvmode ifvoid immediate lccode loop lowercase mathcode meaning multiply noexpand number numexpr obeylines
     obeyspaces openin openout read repeat romannumeral scantokens string the uccode unexpanded uppercase verb verbatim
-    write xdef lstinline dimexpr detokenize ExplSyntaxOn ifthenelse ifstrequal ifblank whiledo forloop foreach
+    write xdef lstinline dimexpr detokenize ExplSyntaxOn ifthenelse ifstrequal whiledo forloop foreach
     newcount newdimen newtoks newbox newskip newread newwrite"""
 )
+
+#: Names of LaTeX's internals that mean no harm in a user's macro, being marks only.
+HARMLESS = names("@let@token @undefined @nil @nnil @end @tempa @tempb @xspace")
 
 #: Names that open a conditional, so that its end can be found.
 CONDITIONALS = names(

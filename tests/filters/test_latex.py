@@ -38,7 +38,9 @@ def test_title_and_abstract_are_kept_on_request():
     paper = clean(PAPER, title_and_abstract=True)
     assert isinstance(paper, Paper)
     assert paper.text.startswith(
-        "\\title{On \\textsc{Corpus}}\n\n\\begin{abstract} We show \\textsc{Corpus}. \\end{abstract}\n\n\\section{First}"
+        "\\title{On \\textsc{Corpus}}\n\n"
+        "\\begin{abstract} We show \\textsc{Corpus}. \\end{abstract}\n\n"
+        "\\section{First}"
     )
 
 
