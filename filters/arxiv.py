@@ -27,7 +27,7 @@ _OLD = re.compile(
 )
 _FIRST_YEAR = 91  # of arXiv, in two digits
 
-_COMMENT = re.compile(r"(?<!\\)%[^\n]*")
+_COMMENT = re.compile(r"%(?<!\\%)[^\n]*")  # begins with what is searched for fastest
 _PREAMBLE = re.compile(r"\A.*?\\begin\s*\{document\}", re.DOTALL)
 _WITHDRAWN = re.compile(
     r"\b(?:paper|article|manuscript|submission|preprint|work|letter|note|e-?print|has|have|is|was|been)\b"

@@ -51,6 +51,7 @@ _NAMES = {
     "macosroman": "mac_roman",
     "windows latin 1": "cp1252",
 }
+_TOP_BYTES = 1 << 10  # in which editors look for the encoding they should use
 _CONTROLS = bytes(code for code in (*range(9), 11, *range(14, 26), *range(28, 32), 127))
 
 
@@ -61,11 +62,11 @@ def declared_encoding(data: bytes) -> str | None:
     ('iso8859-1', None)
     """
     head = data[:DECLARED_WITHIN]
-    if b"inputenc" not in head and b"oding" not in head:
-        return None
-    found = [name for options in _INPUTENC.findall(head) for name in options.split(b",")]
-    found += _INPUTENCODING.findall(head)
-    for name in reversed(found or _CODING.findall(head)):
+    found: list[bytes] = []
+    if b"inputenc" in head:
+        found += [name for options in _INPUTENC.findall(head) for name in options.split(b",")]
+        found += _INPUTENCODING.findall(head)
+    for name in reversed(found or _CODING.findall(head[:_TOP_BYTES])):
         plain = name.strip().lower().decode("ascii", errors="replace").replace("latin-", "latin")
         known = python_name(_NAMES.get(plain, plain))
         if known is not None:

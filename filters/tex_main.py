@@ -17,7 +17,7 @@ from filters.tex_files import TexNames, is_readme, is_tex
 #: Files that no other includes, of which so many are looked at, those with a class first, then the longest.
 MAX_ROOTS = 200
 
-_COMMENT = re.compile(r"(?<!\\)%[^\n]*")
+_COMMENT = re.compile(r"%(?<!\\%)[^\n]*")  # begins with what is searched for fastest
 _CLASS = re.compile(r"\\document(?:class|style)(?![A-Za-z])(?:\s*\[[^\]]{0,2000}\])?(?:\s*\{\s*([^}\s]{0,80}))?")
 _BEGIN = re.compile(r"\\begin\s*\{document\}")
 _BYE = re.compile(r"\\bye(?![A-Za-z])|\\end\s*\Z")

@@ -248,12 +248,16 @@ def parse_header(block: bytes) -> _Header | None:
         return None
     own = block[_CHECKSUM]
     unsigned = sum(block) - sum(own) + len(own) * ord(" ")
-    if checksum not in {unsigned, unsigned - 256 * sum(byte >= _ASCII for byte in block)}:  # old programs: as signed
+    if checksum != unsigned and checksum != unsigned - 256 * _count_high(block):  # old programs: bytes with a sign
         return None
     name = block[_NAME].partition(b"\0")[0]
     prefix = block[_PREFIX].partition(b"\0")[0] if block[_MAGIC] == _POSIX else b""
     kind = block[_TYPE]
     return _Header(prefix + b"/" + name if prefix else name, size, kind, kind == _SPARSE and block[_MORE_SPARSE] != 0)
+
+
+def _count_high(block: bytes) -> int:
+    return sum(byte >= _ASCII for byte in block)
 
 
 def _octal(field: bytes) -> int | None:

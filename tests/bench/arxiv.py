@@ -103,11 +103,13 @@ def _read_bare(data: bytes) -> int:
     with tarfile.open(fileobj=io.BytesIO(data)) as bulk:
         for member in bulk:
             content = bulk.extractfile(member)
-            whole = gzip.decompress(content.read()) if content is not None else b""
             try:
+                whole = gzip.decompress(content.read()) if content is not None else b""
                 with tarfile.open(fileobj=io.BytesIO(whole)) as inner:
                     texts = [inner.extractfile(one) for one in inner if one.name.endswith(".tex")]
                     chars += sum(len(text.read().decode(errors="replace")) for text in texts if text is not None)
+            except EOFError:
+                continue
             except tarfile.ReadError:
                 chars += len(whole.decode(errors="replace"))
     return chars

@@ -200,3 +200,11 @@ def test_any_bytes_are_read_to_their_end(data: bytes) -> None:
     for size in (None, len(data)):
         list(TarReader(in_pieces(data, 64), size))
     parse_header(data[:BLOCK])
+
+
+def test_the_checksum_of_an_old_program_counts_bytes_with_a_sign() -> None:
+    data = bytearray(packed({"gr\u00fc\u00df": b"text"}))
+    high = sum(byte >= 128 for byte in data[:512])
+    assert high == 4
+    data[148:156] = b"%06o\0 " % (sum(data[:148]) + sum(data[156:512]) + 8 * 32 - 256 * high)
+    assert read(bytes(data)) == [("gr\u00fc\u00df", b"text")]
