@@ -327,3 +327,18 @@ def test_a_name_that_is_no_id_is_a_path_and_may_be_bytes() -> None:
     assert PaperName("t/\udcff", "", "D").id == "arxiv/t/\\udcff"
     assert PaperName("t/one", "", "D").url == ""
     json.dumps(PaperName("t/\udcff", "", "D").id)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("\\input{a", "\\input ", "\\input{a}\n", "\\import{a}", "\\begin ", "\\end ", "\\documentclass[", "%", "\\%"),
+        *("\n%", "\n\\usepackage[x", "\\documentclass{", "\\inputencoding{", "\\documentstyle[]{"),
+    ],
+)
+def test_a_megabyte_of_anything_is_looked_through(piece: str) -> None:
+    """A step that takes a square of the length would take hours."""
+    source = "\\x inputenc " + piece * ((1 << 20) // len(piece))
+    items = list(paper_items(Eprint({"a.tex": source.encode()}), PaperName("a", "", "D")))
+    assert len(items) == 1
+    assert isinstance(items[0], Document | Dropped)
