@@ -342,3 +342,10 @@ def test_a_megabyte_of_anything_is_looked_through(piece: str) -> None:
     items = list(paper_items(Eprint({"a.tex": source.encode()}), PaperName("a", "", "D")))
     assert len(items) == 1
     assert isinstance(items[0], Document | Dropped)
+
+
+def test_reading_counts_bad_bytes_and_main_files_that_are_not_read() -> None:
+    spoilt = PAPER.replace(b"Text.", "Größe über ".encode() * 9 + b"\xff")
+    (document,) = paper_items(Eprint({"main.tex": spoilt, "letter.tex": PAPER}), PaperName("a", "", "D"))
+    assert isinstance(document, Document)
+    assert unpack(document).facts == {"bad bytes": 1, "papers with further main files": 1, "further main files": 1}
