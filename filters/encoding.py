@@ -20,6 +20,8 @@ from filters.verdict import Drop, Reason
 
 #: Bad bytes a text may have for each thousand bytes, each becoming U+FFFD.
 MAX_BAD_PER_THOUSAND = 1
+#: Sequences of UTF-8 that are whole, for each one that is not, in a text that is taken for UTF-8.
+VALID_PER_BAD = 10
 #: Control characters a text may have for each thousand bytes, beside those that lay text out.
 MAX_CONTROLS_PER_THOUSAND = 5
 
@@ -35,7 +37,6 @@ _CONTROLS = bytes(code for code in (*range(32), 127) if code not in _LAYOUT)
 _NO_CONTROLS = bytes.maketrans(b"", b"")
 _WIDE_NULS = 0.3  # of the bytes at even or at odd places: what ASCII looks like in UTF-16
 _WIDE_SAMPLE = 1 << 12
-_VALID_PER_BAD = 10  # sequences of UTF-8 that are whole for each one that is not
 _LINE_ENDS = re.compile(r"\r+\n?|\f")
 _C1 = re.compile("[\x80-\x9f]")
 _FROM_C1 = {code: char for code in range(0x80, 0xA0) if (char := bytes([code]).decode("cp1252", errors="ignore"))}
@@ -124,14 +125,14 @@ def _decode_bytes(data: bytes, declared: str | None) -> Decoded | Drop:
     except UnicodeDecodeError:
         pass
     spoilt = data.decode(errors="replace")
-    bad, whole = _count_sequences(spoilt, data)
-    if whole >= _VALID_PER_BAD * bad and bad <= MAX_BAD_PER_THOUSAND * len(data) // 1000:
+    bad, whole = count_sequences(spoilt, data)
+    if whole >= VALID_PER_BAD * bad and bad <= MAX_BAD_PER_THOUSAND * len(data) // 1000:
         return Decoded(clean_line_ends(spoilt), "utf-8", bad)
     return _decode_declared(data, declared) or _decode_guessed(data, bad)
 
 
-def _count_sequences(spoilt: str, data: bytes) -> tuple[int, int]:
-    """Count the spoilt and the whole sequences of UTF-8 in what was decoded with U+FFFD for the former."""
+def count_sequences(spoilt: str, data: bytes) -> tuple[int, int]:
+    """Count the spoilt and the whole sequences of UTF-8 in bytes and what they decode to, U+FFFD for the former."""
     bad = spoilt.count("\ufffd") - data.count("\ufffd".encode())
     ascii_bytes = len(data.translate(_NO_CONTROLS, bytes(range(128, 256))))
     return bad, len(spoilt) - ascii_bytes - bad

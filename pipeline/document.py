@@ -33,6 +33,8 @@ METADATA = pa.struct(
         ("tags", pa.string()),
         ("score", pa.int64()),
         ("answers", pa.int64()),
+        ("version", pa.int64()),
+        ("main_file", pa.string()),
         ("licence", pa.string()),
         ("repository", pa.string()),
         ("ref", pa.string()),

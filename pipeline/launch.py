@@ -21,13 +21,13 @@ from pipeline.inputs import below
 from pipeline.run import Run, StagesDone, locked
 from pipeline.runner import BYTES_PER_WORKER, Engine, beam_options, default_workers
 from pipeline.settings import RunSettings, SettingsError, load_settings
-from pipeline.sources import books, c4, commoncrawl, github, stackexchange, wikipedia
+from pipeline.sources import arxiv, books, c4, commoncrawl, github, stackexchange, wikipedia
 from pipeline.sources.crawl_documents import DOCUMENTS
 from pipeline.stage import StageResult
 
 #: The sources that need no other one, in the order they run. Each module has ``SOURCE``, ``DOCUMENTS``, its last
 #: stage, and ``stages``, ``list_inputs`` and ``recipe``, which take its settings.
-_FIRST = (wikipedia, stackexchange, books, github, c4)
+_FIRST = (wikipedia, stackexchange, books, arxiv, github, c4)
 _GLOB = re.compile(r"[*?\[]")
 
 

@@ -13,6 +13,8 @@ from pipeline.funnel import read_stats
 _SEARCHED = "documents searched for leftovers"
 _FACT = "leftover "
 _EXAMPLES = 3  # shown of each kind
+#: What the cleaner of papers counts: uses of macros that it has expanded; those that it should have are leftovers.
+_EXPANDED, _MACRO = "macros_expanded", "macro"
 
 
 @dataclass(slots=True)
@@ -49,7 +51,8 @@ def describe_leftovers(run: str) -> Iterator[str]:
         run: The run folder.
 
     Yields:
-        A line for each such stage, then for each kind of leftover its number and some examples.
+        A line for each such stage, then for each kind of leftover its number and some examples; where macros are
+        expanded, the share of their uses that were.
     """
     for stats in read_stats(run):
         facts = stats["facts"]
@@ -57,10 +60,17 @@ def describe_leftovers(run: str) -> Iterator[str]:
             continue
         kinds = {name.removeprefix(_FACT): count for name, count in facts.items() if name.startswith(_FACT)}
         yield f"{stats['stage']}: {sum(kinds.values()):,} leftovers in {facts[_SEARCHED]:,} documents"
+        if _EXPANDED in facts:
+            yield _describe_uses(facts[_EXPANDED], kinds.get(_MACRO, 0))
         examples = _examples(run, stats["stage"]) if kinds else {}
         for kind, count in sorted(kinds.items()):
             yield f"  {kind}  {count:,}"
             yield from (f"    {row['id']}: {row['snippet']}" for row in examples.get(kind, ()))
+
+
+def _describe_uses(expanded: int, left: int) -> str:
+    share = 100 * expanded / max(1, expanded + left)
+    return f"  uses of authors' macros that could be expanded: {expanded + left:,}, of which {share:.2f} % were"
 
 
 def _examples(run: str, stage: str) -> dict[str, list[dict[str, str]]]:

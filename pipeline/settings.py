@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from pipeline.arxiv_settings import ArxivSettings
 from pipeline.books_settings import BooksSettings
 from pipeline.c4_settings import C4Settings
 from pipeline.crawl_settings import RUN, CommonCrawlSettings
@@ -36,6 +37,7 @@ class Sources(BaseModel):
     wikipedia: WikipediaSettings | None = None
     stackexchange: StackExchangeSettings | None = None
     books: BooksSettings | None = None
+    arxiv: ArxivSettings | None = None
     github: GithubSettings | None = None
     c4: C4Settings | None = None
     commoncrawl: CommonCrawlSettings | None = None

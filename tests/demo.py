@@ -1,7 +1,13 @@
 """Parts of the demo's config, for tests that need no more."""
 
 #: What leaves a run the two web sources.
-WEB_ALONE = ("sources.wikipedia=null", "sources.stackexchange=null", "sources.books=null", "sources.github=null")
+WEB_ALONE = (
+    "sources.wikipedia=null",
+    "sources.stackexchange=null",
+    "sources.books=null",
+    "sources.arxiv=null",
+    "sources.github=null",
+)
 #: What leaves a run the sources that are not of the web, to their documents.
 TEXTS_ALONE = ("sources.c4=null", "sources.commoncrawl=null", "tokenizer=null", "tokens=null")
 #: What leaves a run no C4, and of the crawl what brute force can trace.

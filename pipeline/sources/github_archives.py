@@ -16,10 +16,10 @@ from filters.verdict import Drop
 from pipeline.document import MalformedRecord, Shard
 from pipeline.files import open_read
 from pipeline.reading import Item
-from pipeline.sources.decompressed import Watched, open_decompressed, read_capped
+from pipeline.sources.decompressed import Decompressed, Readable, Watched, open_decompressed, read_capped
 from pipeline.sources.github_context import SOURCE, GithubContext, Place, RepositoryReason
-from pipeline.sources.tar_members import FILE, FOLDER, LINK, read_tar
-from pipeline.sources.zip_members import ZIP_FAULTS, expansion, fault_of, is_unsafe, overlapping, said
+from pipeline.sources.tar_members import TarFault, TarKind, TarMember, TarReader
+from pipeline.sources.zip_members import MAX_EXPANSION, ZIP_FAULTS, expansion, fault_of, is_unsafe, overlapping, said
 
 #: What a licence file whose text is not known states.
 UNRECOGNISED = "a licence file that is not recognised"
@@ -28,6 +28,7 @@ _MAX_LICENCE_FILES = 1000
 _MAGIC_BYTES = 4
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GIT = ".git"
+_FREE_BYTES = 16 << 20  # a compressed archive may expand to, whatever its size
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class _Entry:
 
     Attributes:
         name: Its name in the archive.
-        kind: As in :mod:`pipeline.sources.tar_members`.
+        kind: What it is.
         size: Bytes it says it has.
         offset: Where it begins: in a zip archive a byte of the file, in a tar archive one of what is decompressed.
         read: Reads on in its content.
@@ -44,7 +45,7 @@ class _Entry:
     """
 
     name: str
-    kind: str
+    kind: TarKind
     size: int
     offset: int
     read: Callable[[int], bytes]
@@ -87,7 +88,7 @@ def read_archive(shard: Shard, repository: str, context: GithubContext) -> Itera
             position = max(position, min(shard.size, half + stream.tell() // 2))
             if isinstance(entry, MalformedRecord):
                 yield entry, position
-            elif entry.kind != FOLDER:
+            elif entry.kind is not TarKind.FOLDER:
                 yield _item(entry, survey, repository, context), position
 
 
@@ -100,11 +101,11 @@ def stated(path: str, licences: dict[str, list[str | None]]) -> list[str]:
 
 
 def _look_at(entry: _Entry, survey: _Survey) -> None:
-    if entry.kind == FOLDER or is_unsafe(entry.name):
+    if entry.kind is TarKind.FOLDER or is_unsafe(entry.name):
         return
     path = _plain(entry.name)
     survey.tops.add(path.partition("/")[0] if "/" in path else "")
-    if entry.kind == FILE and is_licence_file(path) and len(survey.licences) < _MAX_LICENCE_FILES:
+    if entry.kind is TarKind.FILE and is_licence_file(path) and len(survey.licences) < _MAX_LICENCE_FILES:
         try:
             data, _ = read_capped(entry.read, min(MAX_LICENCE_BYTES, entry.allowed))
         except (MalformedRecord, *ZIP_FAULTS):
@@ -129,7 +130,7 @@ def _item(entry: _Entry, survey: _Survey, repository: str, context: GithubContex
         return MalformedRecord(f"{SOURCE}/unsafe_member", detail, offset=0, inner_offset=entry.offset)
     path = survey.path_of(entry.name)
     place = Place(repository, context.collection.ref, path)
-    if entry.kind != FILE or not path or _GIT in path.split("/"):
+    if entry.kind is not TarKind.FILE or not path or _GIT in path.split("/"):
         return context.drop(place, Drop(RepositoryReason.NOT_A_FILE, detail=entry.kind))
     licences = stated(_plain(entry.name), survey.licences)
     refused = context.check_place(place, licences, None)
@@ -180,11 +181,53 @@ def _entries(stream: BinaryIO, shard: Shard) -> Iterator[_Entry | MalformedRecor
         yield from _zip_entries(stream)
         return
     try:
-        for member in read_tar(open_decompressed(stream, head, SOURCE), SOURCE):
-            yield _Entry(member.name, member.kind, member.size, member.offset, member.content.read)
+        yield from _tar_entries(open_decompressed(stream, head, SOURCE), shard)
     except MalformedRecord as fault:
         where = {"offset": fault.offset, "inner_offset": fault.inner_offset}
         yield MalformedRecord(fault.cause, fault.detail, is_record=False, **where)
+
+
+def _tar_entries(archive: Readable, shard: Shard) -> Iterator[_Entry | MalformedRecord]:
+    size = None if isinstance(archive, Decompressed) else shard.size
+    for member in TarReader(_bounded(archive), size):
+        if isinstance(member, TarFault):
+            cause = f"{SOURCE}/tar_{member.cause}"
+            yield MalformedRecord(
+                cause, member.detail, offset=0, inner_offset=member.offset, is_record=member.is_member
+            )
+        else:
+            yield _Entry(member.name, member.kind, member.size, member.offset, _whole(member))
+
+
+def _bounded(archive: Readable) -> Callable[[int], bytes]:
+    """Read an archive as long as it expands as text does; what expands further is a bomb."""
+    done = 0
+
+    def read(size: int) -> bytes:
+        nonlocal done
+        piece = archive.read(size)
+        done += len(piece)
+        if done > _FREE_BYTES + MAX_EXPANSION * archive.tell():
+            detail = f"{archive.tell()} bytes expand to more than {done}"
+            raise MalformedRecord(f"{SOURCE}/bomb", detail, offset=0, inner_offset=done)
+        return piece
+
+    return read
+
+
+def _whole(member: TarMember) -> Callable[[int], bytes]:
+    """Read a member, and do not take the end of the archive for its end."""
+    left = member.size
+
+    def read(size: int) -> bytes:
+        nonlocal left
+        piece = member.read(size)
+        left -= len(piece)
+        if left and not piece:
+            raise MalformedRecord(f"{SOURCE}/truncated", f"{member.name!a}: the archive ends inside it"[:200], offset=0)
+        return piece
+
+    return read
 
 
 def _zip_entries(stream: BinaryIO) -> Iterator[_Entry | MalformedRecord]:
@@ -211,7 +254,7 @@ def _zip_entries(stream: BinaryIO) -> Iterator[_Entry | MalformedRecord]:
 
 def _zip_entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo, watched: Watched) -> _Entry:
     mode = member.external_attr >> 16
-    kind = FOLDER if member.is_dir() else LINK if stat.S_ISLNK(mode) else FILE
+    kind = TarKind.FOLDER if member.is_dir() else TarKind.LINK if stat.S_ISLNK(mode) else TarKind.FILE
     opened: list[BinaryIO] = []
 
     def read(size: int) -> bytes:

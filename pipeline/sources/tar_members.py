@@ -1,30 +1,51 @@
-"""Members of a tar archive (POSIX.1-1988 and -2001, GNU), read forward once in bounded memory.
+"""Members of a tar file, one after the other, whatever state the file is in (POSIX.1-1988 to 2001, GNU).
 
-The standard library reads a header that says how long it is to its end, whatever that is, and skips what it does not
-understand; here each is bounded, and what cannot be read is said. Nothing is written anywhere, and no link is followed.
+Python's ``tarfile`` ends without a word at a damaged header, and keeps every member it has seen. This reader goes on
+at the next header that is sound, says where it found none, and holds no more than a piece of a member. Nothing is
+written anywhere: names are handed out as they stand.
 """
 
-import re
-import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
-from pipeline.document import MalformedRecord
-from pipeline.sources.decompressed import PIECE_BYTES, Readable
-from pipeline.sources.zip_members import MAX_EXPANSION
+BLOCK_BYTES = 512
+_PIECE_BYTES = 1 << 20
+_MAX_EXTENSION_BYTES = 1 << 16  # of a long name or of pax records; paths have 4,096 bytes at most
+_NAME, _SIZE, _CHECKSUM, _TYPE, _MAGIC, _PREFIX = (
+    *(slice(0, 100), slice(124, 136), slice(148, 156), slice(156, 157), slice(257, 263), slice(345, 500)),
+)
+_POSIX = b"ustar\0"
+_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, _SPARSE = b"L", b"K", b"x", b"g", b"S"
+_MORE_SPARSE = 482  # the byte of a sparse file's header that says another block of its map follows
+_SPARSE_GOES_ON = 504  # the same of such a block
+_BASE_256 = 0x80
+_MAX_SIZE = 1 << 63
+_MAX_DIGITS = len(str(_MAX_SIZE))
+_ASCII = 0x80
 
-FILE, FOLDER, LINK, OTHER = "file", "folder", "link", "other"
 
-_BLOCK = tarfile.BLOCKSIZE
-_MAX_NAMES_BYTES = 1 << 20  # of a header that holds a long name, or fields
-_FREE_BYTES = 16 << 20  # an archive may expand to, whatever its size
-_FILES = {tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE}
-_LINKS = {tarfile.SYMTYPE, tarfile.LNKTYPE}
-_DEVICES = {tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE}
-_LONG = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
-_FIELDS = {tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE}
-_SKIPPED = {tarfile.XGLTYPE}
-_FIELD = re.compile(rb"(\d{1,10}) ([^=]+)=")
+class TarKind(StrEnum):
+    """What a member is."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+    DEVICE = "device"
+    OTHER = "other"
+
+
+_KINDS = {
+    b"0": TarKind.FILE,
+    b"\0": TarKind.FILE,
+    b"1": TarKind.LINK,
+    b"2": TarKind.LINK,
+    b"3": TarKind.DEVICE,
+    b"4": TarKind.DEVICE,
+    b"5": TarKind.FOLDER,
+    b"6": TarKind.DEVICE,
+    b"7": TarKind.FILE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,160 +53,251 @@ class TarMember:
     """A member.
 
     Attributes:
-        name: Its name, as the archive has it.
-        kind: ``file``, ``folder``, ``link`` or ``other``, such as a device.
+        name: Its name, as it stands.
+        kind: What it is.
         size: Bytes of its content.
-        offset: Where its header begins, in bytes of the archive, decompressed.
-        content: Its content, to be read before the next member is asked for.
+        offset: Where its header begins, in bytes of the tar file; the first one, of several.
+        read: Gives the next bytes of its content, at most as many as asked for; to be called before the next member is
+            asked for. It ends early where the tar file does.
     """
 
     name: str
-    kind: str
+    kind: TarKind
     size: int
     offset: int
-    content: "Content"
+    read: Callable[[int], bytes]
 
 
-class Content:
-    """The content of a member, read forward.
+@dataclass(frozen=True, slots=True)
+class TarFault:
+    """A place where a tar file is damaged.
 
-    Args:
-        blocks: The archive, at the content.
-        size: Its bytes.
+    Attributes:
+        cause: ``bad_header``, ``truncated``, ``no_end`` (the file ends between members, without the mark of its end),
+            ``junk`` (other bytes behind that mark).
+        detail: One line for a person.
+        offset: Where, in bytes of the tar file.
+        is_member: Whether a member is lost there that was not handed out.
     """
 
-    def __init__(self, blocks: "_Blocks", size: int) -> None:
-        self._blocks, self._left = blocks, size
+    cause: str
+    detail: str
+    offset: int
+    is_member: bool
 
-    def read(self, size: int) -> bytes:
-        """Read on; nothing at the end.
 
-        Raises:
-            MalformedRecord: The archive is damaged or cut.
-        """
-        data = self._blocks.take(min(size, self._left, PIECE_BYTES))
-        self._left -= len(data)
-        return data
+@dataclass(frozen=True, slots=True)
+class _Header:
+    name: bytes
+    size: int
+    type: bytes
+    more_sparse: bool
 
-    def skip(self) -> None:
-        """Pass over the rest."""
-        while self.read(PIECE_BYTES):
+    def kind(self, name: bytes) -> TarKind:
+        """Give the kind of a member of this whole name, which may be longer than the header has room for."""
+        kind = _KINDS.get(self.type, TarKind.OTHER)
+        return TarKind.FOLDER if kind is TarKind.FILE and name.endswith(b"/") else kind
+
+
+class TarReader:
+    """Iterates over the members of a tar file and the faults between them, in their order.
+
+    Args:
+        read: Gives the next bytes of the file, at most as many as asked for; none at its end.
+        size: The file's size, where it is known: a member that is longer than the rest of the file is then told by its
+            header, and what follows is searched for others.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], size: int | None = None) -> None:
+        self._read, self._size = read, size
+        self.position = 0
+        self._left = 0  # bytes of the current member that are not read
+        self._padding = 0
+        self._has_ended = False  # whether the mark of the end has been seen, and nothing behind it
+        self._is_lost = False  # whether the next header is to be searched for
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was said in front of a member's header: its name, its size, and where that began."""
+        self._name: bytes | None = None
+        self._pax_size: int | None = None
+        self._start: int | None = None
+
+    def __iter__(self) -> Iterator[TarMember | TarFault]:
+        while (found := self._next_header()) is not None:
+            if isinstance(found, TarFault):
+                yield found
+                continue
+            self._has_ended = False
+            entered = self._enter(found, self.position - BLOCK_BYTES)
+            if entered is not None:
+                yield entered
+
+    def _next_header(self) -> _Header | TarFault | None:
+        """Go to the next header, or to where there should be one and is none; ``None`` at the end."""
+        if self._is_lost:
+            self._is_lost = False
+            self._has_ended = True  # nothing more is to be said of the end
+            return self._seek_header()
+        start = self.position
+        if not self._skip():
+            self._has_ended = True
+            return TarFault("truncated", "the file ends inside a member", start, is_member=False)  # it was handed out
+        start = self.position
+        while (block := self._take(BLOCK_BYTES)).count(0) == BLOCK_BYTES:
+            self._has_ended, start = True, self.position
+        if not block and not self._has_ended:
+            self._has_ended = True
+            return TarFault("no_end", "the file ends without the mark of its end", start, is_member=False)
+        header = parse_header(block) if block else None
+        if block and header is None:
+            self._is_lost = True
+            return _bad_header(block, start, is_behind=self._has_ended)
+        return header
+
+    def _enter(self, header: _Header, start: int) -> TarMember | TarFault | None:
+        """Take up what a header begins: a member, or what is said of the next one."""
+        if header.type in {_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL}:
+            self._start = start if self._start is None else self._start
+            if header.size <= _MAX_EXTENSION_BYTES:
+                self._expect(header.size)
+                self._read_extension(header)
+                return None
+            self._is_lost = True
+            return TarFault("bad_header", f"{header.size} bytes said of the next member", start, is_member=False)
+        if header.more_sparse:
+            self._skip_sparse_map()
+        size = header.size if self._pax_size is None else self._pax_size
+        whole_name = self._name or header.name
+        kind = header.kind(whole_name)
+        size = 0 if kind in {TarKind.FOLDER, TarKind.LINK, TarKind.DEVICE} else size
+        first, name = start if self._start is None else self._start, _text(whole_name)
+        self._forget()
+        if self._size is not None and self.position + size > self._size:
+            self._is_lost = True
+            detail = f"{name!a} has {size} bytes, the file {self._size - self.position} behind its header"
+            return TarFault("truncated", detail, first, is_member=True)
+        self._expect(size)
+        return TarMember(name, kind, size, first, self._read_member)
+
+    def _expect(self, size: int) -> None:
+        self._left, self._padding = size, -size % BLOCK_BYTES
+
+    def _read_member(self, size: int) -> bytes:
+        piece = self._read(min(size, self._left)) if self._left else b""
+        self._left -= len(piece)
+        self.position += len(piece)
+        return piece
+
+    def _skip(self) -> bool:
+        """Pass over the rest of the current member; whether it was there."""
+        while self._left:
+            if not self._read_member(_PIECE_BYTES):
+                self._left = self._padding = 0
+                return False
+        padding, self._padding = self._padding, 0
+        self._take(padding)  # which some programs leave out behind the last member
+        return True
+
+    def _take(self, size: int) -> bytes:
+        """Read exactly so many bytes, fewer at the end of the file."""
+        piece = self._read(size) if size else b""
+        while piece and len(piece) < size and (more := self._read(size - len(piece))):
+            piece += more
+        self.position += len(piece)
+        return piece
+
+    def _read_extension(self, header: _Header) -> None:
+        content = b""
+        while self._left and (piece := self._read_member(self._left)):
+            content += piece
+        if header.type == _LONG_NAME:
+            self._name = content.partition(b"\0")[0]
+        if header.type == _PAX:
+            records = _parse_pax(content)
+            self._name = records.get(b"path", self._name)
+            size = records.get(b"size", b"")
+            self._pax_size = int(size) if size.isdigit() and len(size) < _MAX_DIGITS else None
+
+    def _skip_sparse_map(self) -> None:
+        while len(block := self._take(BLOCK_BYTES)) == BLOCK_BYTES and block[_SPARSE_GOES_ON]:
             pass
 
-
-def read_tar(stream: Readable, source: str) -> Iterator[TarMember]:
-    """Read the members of an archive, in their order.
-
-    Args:
-        stream: The archive, decompressed; :class:`pipeline.sources.decompressed.Decompressed` tells how far it expands.
-        source: The source's name, under which faults are counted.
-
-    Raises:
-        MalformedRecord: It is damaged, cut, or expands as no text does; what lies behind is not read.
-    """
-    blocks = _Blocks(stream, source)
-    name, size = None, None
-    while (header := blocks.header()) is not None:
-        offset, info = header
-        if info.type in _LONG | _FIELDS | _SKIPPED:
-            if info.size > _MAX_NAMES_BYTES:
-                raise blocks.fault("bad_tar", f"a header of {info.size} bytes", offset)
-            data = blocks.take(info.size)
-            blocks.pad(info.size)
-            if info.type == tarfile.GNUTYPE_LONGNAME:
-                name = _decode(data.rstrip(b"\0"))
-            elif info.type in _FIELDS:
-                fields = _read_fields(data)
-                name = _decode(fields[b"path"]) if b"path" in fields else name
-                size = _size(fields, blocks, offset)
-            continue
-        held = _held(info, size)
-        content = Content(blocks, held)
-        kind = FOLDER if info.isdir() else FILE if info.type in _FILES else LINK if info.type in _LINKS else OTHER
-        yield TarMember(info.name if name is None else name, kind, held, offset, content)
-        content.skip()
-        blocks.pad(held)
-        name, size = None, None
-
-
-def _held(info: tarfile.TarInfo, size: int | None) -> int:
-    """Give the bytes that stand behind a member's header: links, folders and devices have none."""
-    if info.isdir() or info.type in _LINKS | _DEVICES:
-        return 0
-    return info.size if size is None else size
-
-
-def _decode(name: bytes) -> str:
-    return name.decode(errors="surrogateescape")
-
-
-def _read_fields(data: bytes) -> dict[bytes, bytes]:
-    """Read the fields of a header, as far as they are some."""
-    fields: dict[bytes, bytes] = {}
-    at = 0
-    while (found := _FIELD.match(data, at)) is not None:
-        end = at + int(found[1])
-        if end <= found.end() or end > len(data):
-            break
-        fields[found[2]] = data[found.end() : end - 1]
-        at = end
-    return fields
-
-
-def _size(fields: dict[bytes, bytes], blocks: "_Blocks", offset: int) -> int | None:
-    text = fields.get(b"size")
-    if text is None:
+    def _seek_header(self) -> _Header | None:
+        """Go to the next block that is a sound header."""
+        while len(block := self._take(BLOCK_BYTES)) == BLOCK_BYTES:
+            header = parse_header(block)
+            if header is not None:
+                self._forget()
+                return header
         return None
-    if not text.isdigit() or len(text) > len(str(1 << 63)):
-        raise blocks.fault("bad_tar", f"a size of {text[:20]!r}", offset)
-    return int(text)
 
 
-class _Blocks:
-    """The archive as blocks, which knows where it is and how far it has expanded."""
+def _bad_header(block: bytes, start: int, *, is_behind: bool) -> TarFault:
+    if is_behind:
+        return TarFault("junk", "bytes behind the mark of the end", start, is_member=False)
+    if len(block) < BLOCK_BYTES:
+        return TarFault("truncated", "the file ends inside a header", start, is_member=True)
+    return TarFault("bad_header", f"no header: {block[:16]!a}", start, is_member=True)
 
-    def __init__(self, stream: Readable, source: str) -> None:
-        self._stream, self._source = stream, source
-        self._piece, self._from = b"", 0  # what was read of the stream, and where in it the next byte is
-        self._at = 0
 
-    def header(self) -> tuple[int, tarfile.TarInfo] | None:
-        """Give the next header and where it begins; ``None`` at the end, which a block of zeros or nothing marks."""
-        offset = self._at
-        block = self._read(_BLOCK)
-        if not block.strip(b"\0"):
-            return None
-        try:
-            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except (tarfile.HeaderError, ValueError) as error:
-            cut = len(block) < _BLOCK
-            raise self.fault("truncated" if cut else "bad_tar", f"a header: {error}", offset) from error
-        if info.size < 0 or info.type == tarfile.GNUTYPE_SPARSE:
-            raise self.fault("bad_tar", f"a member of type {info.type!r} and {info.size} bytes", offset)
-        return offset, info
+def parse_header(block: bytes) -> _Header | None:
+    """Read the header of a member; ``None`` for bytes that are none, as their checksum says."""
+    if len(block) < BLOCK_BYTES:
+        return None
+    checksum, size = _octal(block[_CHECKSUM]), _number(block[_SIZE])
+    if not checksum or size is None:
+        return None
+    own = block[_CHECKSUM]
+    unsigned = sum(block) - sum(own) + len(own) * ord(" ")
+    if checksum != unsigned and checksum != unsigned - 256 * _count_high(block):  # old programs: bytes with a sign
+        return None
+    name = block[_NAME].partition(b"\0")[0]
+    prefix = block[_PREFIX].partition(b"\0")[0] if block[_MAGIC] == _POSIX else b""
+    kind = block[_TYPE]
+    return _Header(prefix + b"/" + name if prefix else name, size, kind, kind == _SPARSE and block[_MORE_SPARSE] != 0)
 
-    def take(self, size: int) -> bytes:
-        """Read exactly so many bytes."""
-        data = self._read(size)
-        if len(data) < size:
-            raise self.fault("truncated", "the archive ends inside a member", self._at)
-        return data
 
-    def pad(self, size: int) -> None:
-        """Pass over what fills the last block of so many bytes; a cut archive may lack it at its end."""
-        self._read(-size % _BLOCK)
+def _count_high(block: bytes) -> int:
+    return sum(byte >= _ASCII for byte in block)
 
-    def fault(self, cause: str, detail: str, offset: int) -> MalformedRecord:
-        """Give an error of the archive at a place."""
-        return MalformedRecord(f"{self._source}/{cause}", detail, offset=0, inner_offset=offset, is_record=False)
 
-    def _read(self, size: int) -> bytes:
-        data = self._piece[self._from : self._from + size]
-        self._from += len(data)
-        while len(data) < size and (piece := self._stream.read(PIECE_BYTES)):
-            self._piece, self._from = piece, min(len(piece), size - len(data))
-            data += piece[: self._from]
-        self._at += len(data)
-        if self._at > _FREE_BYTES + MAX_EXPANSION * self._stream.tell():
-            raise self.fault("bomb", f"{self._stream.tell()} bytes expand to more than {self._at}", self._at)
-        return data
+def _octal(field: bytes) -> int | None:
+    digits = field.strip(b" \0").partition(b"\0")[0].strip()
+    if not digits:
+        return 0
+    try:
+        return int(digits, 8) if digits.isdigit() else None
+    except ValueError:
+        return None
+
+
+def _number(field: bytes) -> int | None:
+    """Read a number in octal digits, or in base 256, as GNU writes large ones."""
+    if not field[0] & _BASE_256:
+        return _octal(field)
+    value = int.from_bytes(field[1:], "big")
+    return value if field[0] == _BASE_256 and value < _MAX_SIZE else None
+
+
+def _parse_pax(content: bytes) -> dict[bytes, bytes]:
+    """Read records ``<length> <key>=<value>``, up to the first that is none."""
+    records: dict[bytes, bytes] = {}
+    at = 0
+    while at < len(content):
+        length, blank, _ = content[at : at + 8].partition(b" ")
+        if not blank or not length.isdigit() or int(length) <= len(length) + 1:
+            break
+        key, equals, value = content[at + len(length) + 1 : at + int(length)].partition(b"=")
+        if not equals or not value.endswith(b"\n"):
+            break
+        records[key] = value[:-1]
+        at += int(length)
+    return records
+
+
+def _text(name: bytes) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("latin-1")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from tests.bench import (
+    arxiv,
     book_dedup,
     books,
     c4,
@@ -56,12 +57,14 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "github.clean": code.clean,
     "stackexchange.html": stackexchange.convert_html,
     "stackexchange.documents": stackexchange.join,
+    "arxiv.papers": arxiv.read_papers,
     "github.dedup": github.deduplicate,
     "tokens.encode": tokens.encode,
     "tokens.windows": tokens.read_windows,
     "wikipedia.scaling": text_sources.scale_wikipedia,
     "stackexchange.scaling": text_sources.scale_stackexchange,
     "books.scaling": text_sources.scale_books,
+    "arxiv.scaling": arxiv.scale,
     "github.scaling": text_sources.scale_github,
     "run.scaling": whole.scale,
     "run.memory": whole.measure_memory,

@@ -15,6 +15,21 @@ FATES = "corpus/fates.yaml"
 
 #: Where each reason is exercised: in the table of fates, or by a test. A new reason fails here until its case exists.
 CASES = {
+    "arxiv/empty": "pipeline/test_arxiv_recipe.py::test_what_is_no_document_says_why",
+    "arxiv/no_main_file": "pipeline/test_arxiv_eprint.py::test_what_is_no_paper_says_why",
+    "arxiv/no_tex": "pipeline/test_arxiv_eprint.py::test_what_stands_in_the_place_of_tex_is_named",
+    "arxiv/not_an_eprint": "pipeline/test_arxiv_recipe.py::test_what_is_no_document_says_why",
+    "arxiv/pdf_only": "pipeline/test_arxiv_recipe.py::test_what_is_no_document_says_why",
+    "arxiv/tex_too_long": (
+        "pipeline/test_arxiv_eprint.py::test_as_much_tex_as_allowed_is_held_and_one_byte_more_drops_the_paper"
+    ),
+    "arxiv/too_large": (
+        "pipeline/test_arxiv_eprint.py::test_an_e_print_of_the_largest_size_is_read_and_one_byte_more_drops_it"
+    ),
+    "arxiv/too_many_files": (
+        "pipeline/test_arxiv_eprint.py::test_as_many_members_as_allowed_are_read_and_one_more_drops_the_paper"
+    ),
+    "arxiv/withdrawn": "pipeline/test_arxiv_recipe.py::test_what_is_no_document_says_why",
     "bad_words/found": "filters/test_bad_words.py::test_a_page_with_a_word_goes_and_one_without_stays",
     "book_dedup/near_duplicate": "pipeline/test_book_dedup.py::test_books_that_overlap_with_one_that_stays_go",
     "books/empty": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",
@@ -67,6 +82,12 @@ CASES = {
     "language/low_score": FATES,
     "language/not_wanted": FATES,
     "language/unidentified": "filters/test_language.py::test_an_unidentified_document_goes_whatever_is_allowed",
+    "latex/blow_up": "filters/test_latex.py::test_expansions_up_to_the_limit_are_made",
+    "latex/empty": "filters/test_latex.py::test_a_paper_of_which_nothing_is_left_is_empty",
+    "latex/no_section": (
+        "filters/test_latex.py::test_a_paper_without_section_is_kept_from_its_front_matter_on_or_dropped"
+    ),
+    "latex/recursion": ("filters/test_latex.py::test_macros_that_call_themselves_are_left_and_too_many_drop_the_paper"),
     "length/too_short": FATES,
     "licence/missing": "filters/test_licences.py::test_a_repository_without_a_licence_is_left_out",
     "licence/not_permitted": "filters/test_licences.py::test_of_several_licences_each_must_be_permitted",

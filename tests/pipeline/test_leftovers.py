@@ -12,8 +12,9 @@ from pipeline.manifest import Manifest
 from pipeline.writing import Outputs, write_batch
 
 
-def finished_stage(run: Path, found: dict[str, list[Leftover]]) -> None:
+def finished_stage(run: Path, found: dict[str, list[Leftover]], **facts: int) -> None:
     batch = Batch("s", 0, read=len(found), last=True, documents=[Document(name, "w", "t") for name in found])
+    batch.facts.update(facts)
     notes = LeftoverNotes(batch, "w.pages")
     for name, leftovers in found.items():
         notes.add(name, leftovers)
@@ -41,6 +42,16 @@ def test_each_kind_is_counted_and_three_of_it_are_shown(tmp_path: Path) -> None:
         "    a: x {| 0",
         "    a: x {| 1",
         "    a: x {| 2",
+    ]
+
+
+def test_where_macros_are_expanded_the_share_of_their_uses_is_said(tmp_path: Path) -> None:
+    finished_stage(tmp_path, {"a": [Leftover("macro", 0, "\\tide{}")], "b": []}, macros_expanded=399)
+    assert list(describe_leftovers(str(tmp_path))) == [
+        "w.pages: 1 leftovers in 2 documents",
+        "  uses of authors' macros that could be expanded: 400, of which 99.75 % were",
+        "  macro  1",
+        "    a: \\tide{}",
     ]
 
 

@@ -216,7 +216,10 @@ def test_an_unreadable_output_folder_is_one_line_and_status_2(tmp_path: Path) ->
         ("sources: [", "not YAML"),
         ("- a list", "a config is a mapping of keys to values, not list"),
         ("data: .\n", "sources is missing"),
-        ("sources: {}\n", "sources: give at least one of wikipedia, stackexchange, books, github, c4, commoncrawl"),
+        (
+            "sources: {}\n",
+            "sources: give at least one of wikipedia, stackexchange, books, arxiv, github, c4, commoncrawl",
+        ),
     ],
 )
 def test_a_config_that_is_none_is_one_line_and_status_2(content: str, part: str, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_texts_come_out_the_same_from_one_worker_two_and_a_dask_cluster(
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         run_demo(tmp_path / "dask", flags=[DASK, f"--dask_client_address={cluster.scheduler_address}"], texts=True)
     one = digests(tmp_path / "1", written)
-    assert {path.split("/")[1] for path in one} == {"wikipedia", "stackexchange", "books", "github"}
+    assert {path.split("/")[1] for path in one} == {"wikipedia", "stackexchange", "books", "arxiv", "github"}
     assert digests(tmp_path / "2", written) == one
     assert digests(tmp_path / "dask", written) == one
 

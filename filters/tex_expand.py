@@ -1,0 +1,434 @@
+r"""Reading a paper as TeX does, and writing it again without comments and with users' macros expanded.
+
+The reader goes through the source once. What is no command that it knows passes as it was written; a user's macro is
+replaced by its body, which is read in its place; a definition is noted and left out. Groups bound definitions. Nothing
+here knows LaTeX: the commands come as a table from outside.
+
+Work is bounded: so many expansions, so many characters read or written, and a macro that comes out of itself deeper
+than ``max_depth`` is taken for one that never ends.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from filters.tex_input import Frame, Reader
+from filters.tex_macros import Macro, substitute
+from filters.tex_names import TAKES_ONE, TAKES_TWO
+from filters.tex_output import Event, Output
+from filters.tex_tokens import comment_end, skip_comment
+
+_ENVIRONMENT_END = re.compile(r"\\(?:begin|end)\{[^{}]*\}[ \t]*\Z")
+_ONE = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_ONE | TAKES_TWO))})[ \t]*\Z")
+_SECOND = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_TWO))})[ \t]*(?:\{{[^{{}}]*\}}|\\[A-Za-z]+|[^\\{{}}\s])[ \t]*\Z")
+_LOOK_BACK = 80  # characters before a macro in which a command may stand whose argument it is
+_INDENT = re.compile(r"[ \t]*+")
+_TOKEN = re.compile(r"\\(?:[A-Za-z]+[ \t]*|[^A-Za-z])|\{[^{}]*\}")
+_REST = re.compile(r"[ \t]*+(?:%[^\n]*+)?(?:\n|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """A file of an e-print, decoded.
+
+    Attributes:
+        name: Its path among the paper's files.
+        text: Its text.
+    """
+
+    name: str
+    text: str
+
+
+#: ``(command, argument as written, name of the file that asks)`` -> the file, or ``None`` where there is none.
+Resolve = Callable[[str, str, str], Included | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a paper may cost.
+
+    Attributes:
+        max_expansions: Macros expanded and files read.
+        max_work_chars: Characters of bodies and arguments read.
+        max_output_chars: Characters written.
+        max_depth: Macros that come out of each other.
+    """
+
+    max_expansions: int
+    max_work_chars: int
+    max_output_chars: int
+    max_depth: int
+
+
+class BlowUpError(Exception):
+    """A paper costs more than it may."""
+
+    def __init__(self, measured: int, limit: int) -> None:
+        super().__init__(f"{measured} > {limit}")
+        self.measured = measured
+        self.limit = limit
+
+
+class RecursionFoundError(Exception):
+    """A macro never ends."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def is_argument(text: str, start: int) -> bool:
+    r"""Tell whether what begins here is the argument of a command of LaTeX, which takes one token.
+
+    >>> is_argument(r"\\sqrt\\x", 5), is_argument(r"\\frac1\\x", 6), is_argument(r"\\alpha\\x", 6)
+    (True, True, False)
+    """
+    before = text[max(0, start - _LOOK_BACK) : start]
+    if "\\" not in before:
+        return False
+    return _ONE.search(before) is not None or _SECOND.search(before) is not None
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text is one token, or one group."""
+    return len(text) == 1 or _TOKEN.fullmatch(text) is not None
+
+
+Command = Callable[["Expander", "re.Match[str]"], bool]
+
+
+@dataclass(slots=True)
+class _Saved:
+    depth: int
+    name: str
+    old: "Macro | Command | None"
+    serial: int
+
+
+@dataclass(slots=True)
+class State:
+    """What is true at a place of the source.
+
+    Attributes:
+        depth: Open groups.
+        math: Whether it is mathematics: 0 for text, 1 within a line, 2 in a display.
+        texts: Groups in mathematics that hold text: how deep each is, and what it stands in.
+        conditions: Open conditionals: whether each was decided here.
+        frozen: Macros that are not to be expanded.
+        defined: Macros that can be expanded, all that ever were.
+        known: Names of conditionals.
+    """
+
+    depth: int = 0
+    math: int = 0
+    texts: list[tuple[int, int]] = field(default_factory=list)
+    conditions: list[bool] = field(default_factory=list)
+    frozen: frozenset[str] = frozenset()
+    defined: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+    unexpandable: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
+    sentinels: set[str] = field(default_factory=set)
+    comments: set[str] = field(default_factory=lambda: {"comment"})
+    environments: list[tuple[str, bool]] = field(default_factory=list)
+
+
+class Expander(Reader):
+    """Reads a paper and writes it expanded."""
+
+    def __init__(
+        self, commands: Mapping[str, Command], macros: Mapping[str, Macro], resolve: Resolve, limits: Limits
+    ) -> None:
+        super().__init__()
+        self.commands = commands
+        self.actions: dict[str, Macro | Command] = {**commands, **macros}
+        self.resolve = resolve
+        self.limits = limits
+        self.out = Output()
+        self.state = State()
+        self.facts: Counter[str] = Counter()
+        self.left: list[tuple[str, int]] = []
+        self.expansions = 0
+        self._saved: list[_Saved] = []
+        self._global: dict[str, int] = {}
+        self._serial = 0
+        self._quiet = False
+        self._checked: tuple[int, dict[str, bool]] = 0, {}
+
+    def run(self) -> None:
+        """Read all that is on the stack."""
+        while self.stack:
+            frame = self.stack[-1]
+            if not self._read(frame):
+                self.flush(frame, len(frame.text))
+                if self.stack and self.stack[-1] is frame:
+                    self._leave(frame)
+
+    def _read(self, frame: Frame) -> bool:
+        """Read on in a frame up to where reading jumps; tell whether it did."""
+        text, actions, state = frame.text, self.actions, self.state
+        for match in frame.scan.finditer(text, frame.pos):
+            name = match[1]
+            if name is not None:
+                action = actions.get(name)
+                if action is None:
+                    continue
+                if type(action) is Macro:
+                    if self.expand(action, match):
+                        return True
+                elif not self._quiet and action(self, match):  # type: ignore[operator]  # the other is a Macro
+                    return True
+            elif (piece := match[0]) == "{":
+                state.depth += 1
+            elif piece == "}":
+                self.close_group()
+            elif piece == "%":
+                self._comment(frame, match.start())
+                return True
+            else:
+                self.open_math(0 if state.math else len(piece))
+        return False
+
+    def _leave(self, frame: Frame) -> None:
+        self.stack.pop()
+        if frame.closes:
+            self.close_group()
+        if frame.file is None:
+            self.out.seam(math=bool(self.state.math))
+            self.keep_line_end(frame.text)
+
+    def keep_line_end(self, body: str) -> None:
+        r"""Write the line end again that TeX skips behind a macro's name, where it makes no difference.
+
+        It makes none in mathematics, behind a blank, and behind ``\begin{...}`` and ``\end{...}``.
+        """
+        frame = self.stack[-1] if self.stack else None
+        if frame is None or "\n" not in frame.blanks or frame.pos != frame.start:
+            return
+        if not self.out.blank and (self.state.math or self.out.ends_in_blank() or _ENVIRONMENT_END.search(body)):
+            self.out.put(frame.blanks)
+        frame.blanks = ""
+
+    # Groups and definitions.
+
+    def open_math(self, kind: int) -> None:
+        """Begin mathematics, or text where ``kind`` is 0; mathematics is a group."""
+        state = self.state
+        if state.math:
+            self.close_group()
+        state.math = kind
+        state.depth += kind > 0
+
+    def close_group(self) -> None:
+        """Close a group: what was defined in it is forgotten."""
+        state = self.state
+        if state.depth:
+            state.depth -= 1
+        while state.texts and state.texts[-1][0] >= state.depth:
+            state.math = state.texts.pop()[1]
+        saved = self._saved
+        while saved and saved[-1].depth > state.depth:
+            one = saved.pop()
+            if self._global.get(one.name, 0) < one.serial:
+                self._set(one.name, one.old)
+
+    def define(self, name: str, macro: "Macro | Command | None", *, everywhere: bool = False) -> None:
+        """Give a name a meaning, within this group or everywhere."""
+        self._serial += 1
+        if everywhere:
+            self._global[name] = self._serial
+        elif self.state.depth:
+            self._saved.append(_Saved(self.state.depth, name, self.actions.get(name), self._serial))
+        self._set(name, macro)
+
+    def _set(self, name: str, meaning: "Macro | Command | None") -> None:
+        if meaning is None:
+            self.actions.pop(name, None)
+        else:
+            self.actions[name] = meaning
+
+    # Writing.
+
+    def flush(self, frame: Frame, end: int) -> None:
+        """Write what was read in a frame and stays as it is."""
+        if end > frame.start:
+            self.out.put(frame.text[frame.start : end])
+            frame.start = end
+            if self.out.length > self.limits.max_output_chars:
+                raise BlowUpError(self.out.length, self.limits.max_output_chars)
+
+    def offset(self, match: "re.Match[str]") -> int:
+        """Give the place in the output where a match will stand."""
+        return self.out.length + match.start() - self.stack[-1].start
+
+    def note(self, name: str, match: "re.Match[str]") -> None:
+        """Note that something stands here."""
+        self.out.events.append(Event(name, self.offset(match)))
+
+    def take(self, match: "re.Match[str]") -> None:
+        """Begin to read what belongs to a command: all before it is written, and it can be put back."""
+        frame = self.stack[-1]
+        self.flush(frame, match.start())
+        frame.pos = match.end()
+        self.begin()
+
+    def resume(self) -> bool:
+        """Go on with what comes next in the input."""
+        frame = self.stack[-1]
+        frame.start = frame.pos
+        return True
+
+    def leave(self, match: "re.Match[str]") -> bool:
+        """Write a command as it stands, since what belongs to it is not there."""
+        self.put_back()
+        self.out.put(match[0])
+        return self.resume()
+
+    def drop(self) -> bool:
+        """Go on behind what was read, which leaves no trace; a line of its own goes with it."""
+        frame = self.settle()
+        if frame is not None:
+            rest = _REST.match(frame.text, frame.pos) if self.out.blank else None
+            if rest is not None:
+                self.facts["comments"] += "%" in rest[0]
+                frame.pos = rest.end()
+            elif self.out.blank or self.out.ends_in_blank():
+                frame.pos = _INDENT.match(frame.text, frame.pos).end()  # type: ignore[union-attr]
+        return self.resume()
+
+    def push(self, text: str, depth: int, *, at: bool = False) -> Frame:
+        """Read a text before all else."""
+        if depth > self.limits.max_depth:
+            raise BlowUpError(depth, self.limits.max_depth)
+        frame = Frame(text, depth, at=at)
+        self.stack.append(frame)
+        self.out.seam(math=bool(self.state.math))
+        return frame
+
+    def spend(self, characters: int) -> None:
+        """Count one expansion, and the characters it takes."""
+        self.expansions += 1
+        if self.expansions > self.limits.max_expansions:
+            raise BlowUpError(self.expansions, self.limits.max_expansions)
+        self.work += characters
+        if self.work > self.limits.max_work_chars:
+            raise BlowUpError(self.work, self.limits.max_work_chars)
+
+    def _comment(self, frame: Frame, start: int) -> None:
+        self.facts["comments"] += 1
+        text = frame.text
+        end = comment_end(text, start)
+        before = text[frame.start : start]
+        kept = before.rstrip(" \t")
+        if kept.endswith("\n") or (not kept and self.out.blank):  # a line of its own
+            self.flush(frame, frame.start + len(kept))
+            end = min(end + 1, len(text))
+        elif len(kept) < len(before):  # blanks before it: the line ends there
+            self.flush(frame, frame.start + len(kept))
+        else:
+            self.flush(frame, start)
+            if not self.out.word:
+                end = skip_comment(text, start)
+        frame.pos = frame.start = end
+
+    # Macros.
+
+    def expand(self, macro: Macro, match: "re.Match[str]") -> bool:
+        """Replace a macro by its body; tell whether reading goes on elsewhere."""
+        if not self.can_expand(macro):
+            self.state.unexpandable.add(macro.name)
+            self.left.append((macro.name, self.offset(match)))
+            return False
+        frame = self.stack[-1]
+        depth = frame.depth + 1
+        if depth > self.limits.max_depth:
+            raise RecursionFoundError(macro.name)
+        braced = is_argument(frame.text, match.start())
+        self.take(match)
+        values = self._call(macro, match)
+        if values is None:
+            self.left.append((macro.name, self.out.length))
+            return self.leave(match)
+        self.spend(len(macro.body) + sum(map(len, values)) * max(1, len(macro.parts) // 2))
+        self.facts["macros_expanded"] += 1
+        self.resume()
+        text = substitute(macro, values, math=bool(self.state.math))
+        if braced and not is_token(text):
+            text = f"{{{text}}}"
+        if macro.literal:
+            self._write_literal(text)
+        elif "\\" not in text and "{" not in text and "$" not in text:
+            self.out.seam(math=bool(self.state.math))
+            self.out.put(text)
+            self.out.seam(math=bool(self.state.math))
+            self.keep_line_end(text)
+        else:
+            self.push(text, depth, at=macro.at)
+        return True
+
+    def can_expand(self, macro: Macro) -> bool:
+        """Tell whether a macro can be worked out here, and so can those of its parts that only a package may use."""
+        if macro.machinery or macro.name in self.state.frozen:
+            return False
+        return not macro.at or not macro.internals or self._can_expand_all(macro)
+
+    def _can_expand_all(self, macro: Macro) -> bool:
+        if self._checked[0] != self._serial:
+            self._checked = self._serial, {}
+        known = self._checked[1]
+        if macro.name not in known:
+            known[macro.name] = self._look_through(macro)
+        return known[macro.name]
+
+    def _look_through(self, macro: Macro) -> bool:
+        seen, open_ = {macro.name}, [macro]
+        while open_:
+            for word in open_.pop().internals:
+                action = self.actions.get(word)
+                if action is None and word not in self.state.sentinels:
+                    return False
+                if isinstance(action, Macro) and word not in seen:
+                    if action.machinery or word in self.state.frozen:
+                        return False
+                    seen.add(word)
+                    open_.append(action)
+        return True
+
+    def _call(self, macro: Macro, match: "re.Match[str]") -> list[str] | None:
+        blanks = self.read_blanks() if match[0][-1].isalpha() else ""
+        if macro.prefix is not None and macro.prefix.pattern:
+            frame = self.settle()
+            found = macro.prefix.match(frame.text, frame.pos) if frame else None
+            if frame is None or found is None:
+                return None
+            frame.pos = found.end()
+        if macro.arguments:
+            self.stack[-1].blanks = ""
+            return self.read_arguments(macro.arguments)
+        self.stack[-1].blanks = blanks
+        return []
+
+    def _write_literal(self, text: str) -> None:
+        """Write a token of LaTeX under its own name, whatever that means to the user."""
+        command = self.commands.get(text[1:]) if text.startswith("\\") else None
+        if command is None:
+            self.out.seam(math=bool(self.state.math))
+            self.out.put(text)
+            self.out.seam(math=bool(self.state.math))
+            return
+        frame = self.push(text, self.stack[-1].depth + 1)
+        match = frame.scan.match(text)
+        if match and not command(self, match):
+            frame.pos = len(text)
+
+    def expand_text(self, text: str, *, at: bool) -> str:
+        r"""Expand a text by itself, as ``\edef`` does: nothing is defined meanwhile."""
+        stack, out, left, quiet, trail = self.stack, self.out, len(self.left), self._quiet, self._trail
+        self.stack, self.out, self._quiet = [Frame(text, 1, at=at)], Output(), True
+        self.run()
+        result = "".join(self.out.pieces)
+        self.stack, self.out, self._quiet, self._trail = stack, out, quiet, trail
+        del self.left[left:]
+        return result

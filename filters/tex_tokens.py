@@ -1,0 +1,114 @@
+r"""The smallest pieces of TeX source: control words, comments, blanks, groups (Knuth, The TeXbook, chapters 7 and 8).
+
+Text is not turned into a list of tokens. One pattern jumps to the next character that may mean something, so that
+prose passes in bulk and what stays, stays as it was written.
+"""
+
+import re
+from collections.abc import Iterator
+
+#: What the reader stops at. A backslash takes a word of letters with it, or one other character; ``$$`` is one piece.
+SCAN = re.compile(r"\\([A-Za-z]+|[^A-Za-z])|[%{}]|\$\$?")
+#: The same behind ``\makeatletter``, where ``@`` is a letter.
+SCAN_AT = re.compile(r"\\([A-Za-z@]+|[^A-Za-z@])|[%{}]|\$\$?")
+
+#: Blanks as TeX skips them behind a control word: not beyond an empty line, which ends the paragraph.
+BLANKS = re.compile(r"[ \t]*+(?:\n(?![ \t]*+\n)[ \t]*+)?")
+_GROUP = re.compile(r"\\.|%[^\n]*+|[{}]", re.DOTALL)
+_PLAIN_GROUP = re.compile(r"\{[^{}\\%]*+\}")
+_COMMENT = re.compile(r"\\.|%", re.DOTALL)
+_WORD_END = re.compile(r"\\[A-Za-z@]++\Z")
+_INDENT = re.compile(r"[ \t]*+")
+_LINE_REST = re.compile(r"[ \t]*+(?:\n|\Z)")
+
+
+def group_end(text: str, start: int) -> int:
+    r"""Find where a group ends that is opened at ``start``.
+
+    Args:
+        text: Source, in which ``text[start]`` is the brace that opens it.
+        start: Where it begins.
+
+    Returns:
+        The place behind its closing brace, -1 where it is not closed. Braces in comments and escaped ones count not.
+
+    >>> group_end(r"{a{b}\} %}", 0)
+    -1
+    >>> group_end(r"{a{b}\}}c", 0)
+    8
+    """
+    if plain := _PLAIN_GROUP.match(text, start):
+        return plain.end()
+    depth = 0
+    for found in _GROUP.finditer(text, start):
+        piece = found[0]
+        if piece == "{":
+            depth += 1
+        elif piece == "}":
+            depth -= 1
+            if not depth:
+                return found.end()
+    return -1
+
+
+def comment_end(text: str, start: int) -> int:
+    """Find the line end that closes a comment, or the end of the text."""
+    end = text.find("\n", start)
+    return end if end >= 0 else len(text)
+
+
+def skip_comment(text: str, start: int) -> int:
+    """Find where reading goes on behind a comment: at the next line's first character that is no blank.
+
+    An empty line behind it still ends a paragraph, so its line end is left to be read.
+    """
+    end = comment_end(text, start)
+    if end == len(text):
+        return end
+    if _LINE_REST.match(text, end + 1):
+        return end
+    return _INDENT.match(text, end + 1).end()  # type: ignore[union-attr]  # matches everywhere
+
+
+def strip_comments(text: str) -> str:
+    r"""Take comments out of a piece of source, with the line end and the next line's blanks, as TeX does.
+
+    >>> strip_comments("a% one\n  b \\% c %two\n\nd")
+    'ab \\% c \n\nd'
+    """
+    if "%" not in text:
+        return text
+    return "".join(_without_comments(text))
+
+
+def _without_comments(text: str) -> Iterator[str]:
+    start = position = 0
+    while found := _COMMENT.search(text, position):
+        position = found.end()
+        if found[0] == "%":
+            before = text[start : found.start()]
+            yield before
+            start = position = comment_end(text, position) if ends_in_word(before) else skip_comment(text, position)
+    yield text[start:]
+
+
+def ends_in_word(text: str) -> bool:
+    r"""Tell whether a text ends in a control word, which a letter that follows would lengthen.
+
+    >>> ends_in_word(r"a\alpha"), ends_in_word(r"a\\alpha"), ends_in_word(r"\alpha ")
+    (True, False, False)
+    """
+    if not text or not (text[-1].isalpha() or text[-1] == "@"):
+        return False
+    start = text.rfind("\\")
+    if start < 0 or not _WORD_END.match(text, start):
+        return False
+    before = start
+    while before and text[before - 1] == "\\":
+        before -= 1
+    return (start - before) % 2 == 0
+
+
+def is_letter(character: str) -> bool:
+    """Tell whether a character would lengthen a control word; ``@`` may."""
+    return character == "@" or ("a" <= character <= "z") or ("A" <= character <= "Z")
