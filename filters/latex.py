@@ -63,7 +63,7 @@ class LatexSettings(BaseModel):
     title_and_abstract: bool = False
     no_section: Literal["keep", "drop"] = "keep"
     max_expansions: Annotated[int, Field(ge=1)] = 1_000_000
-    max_work_chars: Annotated[int, Field(ge=1)] = 100_000_000
+    max_work_chars: Annotated[int, Field(ge=1)] = 30_000_000
     max_output_chars: Annotated[int, Field(ge=1)] = 50_000_000
     max_depth: Annotated[int, Field(ge=1)] = 500
     max_recursive: Annotated[int, Field(ge=0)] = 8

@@ -25,7 +25,7 @@ _LITERATURE = re.compile(
     r"(?:literature|literatur|литература|notes and references|cited references)\s*[.:]?", re.IGNORECASE
 )
 _SECTION_ENDS = SECTIONS | {"appendix"}
-_OPTIONAL = re.compile(r"\*?[ \t]*\n?[ \t]*\[[^\[\]]*\]|\*")
+_OPTIONAL = re.compile(r"\*?[ \t]*\n?[ \t]*\[[^\[\]]{0,2000}\]|\*")
 _LINE_REST = re.compile(r"[ \t]*+(?:\n|\Z)")
 _BRACE = re.compile(r"[ \t]*\n?[ \t]*(?=\{)")
 Span = tuple[int, int]
@@ -86,28 +86,33 @@ def _environments(text: str, events: Sequence[Event]) -> Iterator[Span]:
 
 
 def _commands(text: str, events: Sequence[Event]) -> Iterator[Span]:
+    end, unclosed = 0, False
     for event in events:
-        if event.name in BIBLIOGRAPHY:
-            end = event.start + 1 + len(event.name)
-            while found := _OPTIONAL.match(text, end):
-                end = found.end()
-            for _ in range(BIBLIOGRAPHY[event.name]):
-                brace = _BRACE.match(text, end)
-                if brace and (close := group_end(text, brace.end())) > 0:
-                    end = close
-            yield event.start, end
+        if event.name not in BIBLIOGRAPHY or event.start < end:
+            continue
+        end = event.start + 1 + len(event.name)
+        while found := _OPTIONAL.match(text, end):
+            end = found.end()
+        brace = _BRACE.match(text, end) if BIBLIOGRAPHY[event.name] and not unclosed else None
+        if brace is not None:
+            close = group_end(text, brace.end())
+            unclosed = close < 0
+            end = max(end, close)
+        yield event.start, end
 
 
 def _sections(text: str, events: Sequence[Event], marked: Sequence[Span]) -> Iterator[Span]:
     """Sections called References: up to the end of the list in them, else up to the next section."""
     starts = [one for one, _ in marked]
-    for number, event in enumerate(events):
+    ends = [event.start for event in events if event.name in _SECTION_ENDS]
+    for event in events:
         if event.name not in SECTIONS or not (words := heading(text, event.start)):
             continue
         is_sure = _REFERENCES.fullmatch(words) is not None
         if not is_sure and not _LITERATURE.fullmatch(words):
             continue
-        end = next((one.start for one in events[number + 1 :] if one.name in _SECTION_ENDS), len(text))
+        number = bisect.bisect_right(ends, event.start)
+        end = ends[number] if number < len(ends) else len(text)
         inside = marked[bisect.bisect_left(starts, event.start) : bisect.bisect_left(starts, end)]
         if inside or is_sure:
             yield event.start, max((close for _, close in inside), default=end)

@@ -14,7 +14,9 @@ from filters.tex_names import SECTIONS
 from filters.tex_output import Event
 from filters.tex_tokens import group_end
 
-_HEADING = re.compile(r"\\[A-Za-z]+\*?\s*(?:\[[^\[\]]*\]\s*)?")
+_MOST_HEADING = 300  # characters of a heading that is looked at
+_MOST_TITLE = 5_000
+_HEADING = re.compile(r"\\[A-Za-z]+\*?\s*(?:\[[^\[\]]{0,500}\]\s*)?")
 _BACK_MATTER = re.compile(
     r"\s*(?:references?(?: cited)?|bibliograph(?:y|ie|ia)|literature(?: cited)?|works cited|"
     r"literaturverzeichnis|literatur|r[eé]f[eé]rences(?: bibliographiques)?|referencias|bibliograf[ií]a|riferimenti|"
@@ -83,11 +85,7 @@ def heading(text: str, start: int) -> str:
     >>> heading(r"\section*[x]{The \emph{End}} ...", 0)
     'The End'
     """
-    found = _HEADING.match(text, start)
-    if found is None or not text.startswith("{", found.end()):
-        return ""
-    end = group_end(text, found.end())
-    return " ".join(_MARKUP.sub(" ", text[found.end() + 1 : end - 1]).split()) if end > 0 else ""
+    return " ".join(_MARKUP.sub(" ", _argument(text, start, _MOST_HEADING)).split())
 
 
 def is_back_matter(words: str) -> bool:
@@ -96,11 +94,17 @@ def is_back_matter(words: str) -> bool:
 
 
 def _title(text: str, start: int) -> str:
+    return " ".join(_argument(text, start, _MOST_TITLE).split())
+
+
+def _argument(text: str, start: int, most: int) -> str:
+    """Give what a command has in braces, if that is no longer than ``most`` characters."""
     found = _HEADING.match(text, start)
     if found is None or not text.startswith("{", found.end()):
         return ""
-    end = group_end(text, found.end())
-    return " ".join(text[found.end() + 1 : end - 1].split()) if end > 0 else ""
+    piece = text[found.end() : found.end() + most]
+    end = group_end(piece, 0)
+    return piece[1 : end - 1] if end > 0 else ""
 
 
 def _abstract(text: str, events: Sequence[Event]) -> str:

@@ -20,6 +20,7 @@ from filters.tex_names import (
 from filters.tex_tokens import SCAN, SCAN_AT, comment_end, group_end
 from filters.tex_xparse import XPARSE
 
+_MOST_VERB = 1_000  # characters of a piece of verbatim text within a line
 DISPLAY = 2
 _NAME = re.compile(r"[ \t]*\n?[ \t]*\{([^{}\\%#]*)\}")
 _MADE_NAME = re.compile(r"[ \t]*+\\[A-Za-z]|[ \t]*+\{[^{}%#]*\\[A-Za-z]")
@@ -50,7 +51,7 @@ def _begin(x: Expander, match: re.Match[str]) -> bool:
 def _made_name(x: Expander, match: re.Match[str]) -> bool:
     r"""Go on where the name of an environment is made by a macro, or stands behind the call of one.
 
-    ``\\begin\\name``, ``\\begin{\\name}``, and ``\\begin`` at the end of a body.
+    ``\begin\name``, ``\begin{\name}``, and ``\begin`` at the end of a body.
     """
     frame = x.stack[-1]
     if not _MADE_NAME.match(frame.text, match.end()) and (frame.file is not None or match.end() < len(frame.text)):
@@ -67,7 +68,7 @@ def _made_name(x: Expander, match: re.Match[str]) -> bool:
 
 
 def _plain_environment(x: Expander, name: str) -> Macro | None:
-    r"""Give the macro that ``\\begin{name}`` calls, where a user made no environment but defined ``\\name``."""
+    r"""Give the macro that ``\begin{name}`` calls, where a user made no environment but defined ``\name``."""
     macro = x.actions.get(name) if name not in PROTECTED_ENVIRONMENTS else None
     return macro if isinstance(macro, Macro) and not macro.literal and name.isalpha() else None
 
@@ -198,20 +199,23 @@ def _verb(x: Expander, match: re.Match[str]) -> bool:
             at = close + 1
     if at >= len(text) or text[at].isspace() or text[at].isalpha():
         return False
-    close = group_end(text, at) - 1 if text[at] == "{" and match[1] != "verb" else text.find(text[at], at + 1)
-    if close < 0 or close > (line_end := comment_end(text, at)) or close > line_end:
+    if text[at] == "{" and match[1] != "verb":
+        close = group_end(text[at : at + _MOST_VERB], 0) - 1 + at
+    else:
+        close = text.find(text[at], at + 1, at + _MOST_VERB)
+    if close <= at or "\n" in text[at:close]:
         return False
     return _raw(x, match, close + 1)
 
 
 def _url(x: Expander, match: re.Match[str]) -> bool:
-    r"""The argument of ``\\url``, in which ``%`` is a character; ``\\path`` may have other delimiters as ``\\verb``."""
+    r"""The argument of ``\url``, in which ``%`` is a character; ``\path`` may have other delimiters as ``\verb``."""
     text, at = x.stack[-1].text, match.end()
     found = _ARGUMENT.match(text, at)
     if found is None:
         is_delimiter = at < len(text) and not text[at].isalnum() and text[at] not in " \t\n\\*[]}"
-        close = text.find(text[at], at + 1, comment_end(text, at)) if is_delimiter else -1
-        return close >= 0 and match[1] != "href" and _raw(x, match, close + 1)
+        close = text.find(text[at], at + 1, at + _MOST_VERB) if is_delimiter and match[1] != "href" else -1
+        return close >= 0 and "\n" not in text[at:close] and _raw(x, match, close + 1)
     depth = 1
     for brace in _BRACES.finditer(text, found.end()):
         piece = brace[0]
@@ -220,6 +224,7 @@ def _url(x: Expander, match: re.Match[str]) -> bool:
         depth += (piece == "{") - (piece == "}")
         if not depth:
             return "%" in text[found.end() : brace.end()] and _raw(x, match, brace.end())
+    x.look(len(text) - found.end())
     return False
 
 
@@ -355,7 +360,7 @@ def _math(x: Expander, match: re.Match[str]) -> bool:
 
 
 def _ensuremath(x: Expander, match: re.Match[str]) -> bool:
-    r"""``\\ensuremath`` in a macro: nothing, where this is mathematics."""
+    r"""``\ensuremath`` in a macro: nothing, where this is mathematics."""
     if x.stack[-1].file is not None or not x.state.math:
         return False
     x.take(match)
@@ -366,7 +371,7 @@ def _ensuremath(x: Expander, match: re.Match[str]) -> bool:
 
 
 def _mathchoice(x: Expander, match: re.Match[str]) -> bool:
-    r"""``\\mathchoice`` in a macro: what it gives in a display, or within a line."""
+    r"""``\mathchoice`` in a macro: what it gives in a display, or within a line."""
     if x.stack[-1].file is not None:
         return False
     x.take(match)
@@ -387,7 +392,7 @@ def _push(x: Expander, text: str) -> bool:
 
 
 def _text(x: Expander, match: re.Match[str]) -> bool:
-    r"""``\\text``, ``\\mbox`` and the like in mathematics, whose argument is none."""
+    r"""``\text``, ``\mbox`` and the like in mathematics, whose argument is none."""
     if x.state.math and _ARGUMENT.match(x.stack[-1].text, match.end()):
         x.state.texts.append((x.state.depth, x.state.math))
         x.state.math = 0

@@ -124,7 +124,7 @@ def _if(x: Expander, match: re.Match[str]) -> bool:
 
 
 def _tests_empty(x: Expander) -> bool | None:
-    r"""Read ``\\if\\relax\\detokenize{...}\\relax``, which asks whether the group is empty."""
+    r"""Read ``\if\relax\detokenize{...}\relax``, which asks whether the group is empty."""
     frame = x.settle()
     found = _DETOKENIZE.match(frame.text, frame.pos) if frame else None
     if frame is None or found is None:

@@ -15,7 +15,7 @@ from filters.tex_tokens import SCAN_AT, strip_comments
 
 _PARAMETER = re.compile(r"#([1-9])")
 _TOKEN = re.compile(r"\\[A-Za-z@]+|\\.|[ \t\n]+|.", re.DOTALL)
-_DEF_TEXT = re.compile(r"(?:[^{}\\%]|\\(?:[A-Za-z@]+|[^A-Za-z@])|%[^\n]*\n?)*+(?=\{)", re.DOTALL)
+_DEF_TEXT = re.compile(r"(?:[^{}\\%]|\\(?:[A-Za-z@]+|[^A-Za-z@])|%[^\n]*\n?){0,400}+(?=\{)", re.DOTALL)
 _AT_WORD = re.compile(r"\\([A-Za-z@]*@[A-Za-z@]*)")
 _PREFIXES = frozenset(("global", "long", "outer", "protected"))
 
@@ -142,9 +142,10 @@ def _prefix(x: Expander, match: re.Match[str]) -> bool:
     x.take(match)
     everywhere = match[1] == "global"
     token = x.read_token()
-    while token is not None and token[1:] in _PREFIXES:
-        everywhere = everywhere or token[1:] == "global"
-        token = x.read_token()
+    for _ in _PREFIXES:
+        if token is not None and token[1:] in _PREFIXES:
+            everywhere = everywhere or token[1:] == "global"
+            token = x.read_token()
     kind = token[1:] if token else ""
     meaning = x.actions.get(kind)
     if isinstance(meaning, Macro) and meaning.literal:

@@ -82,7 +82,7 @@ class RecursionFoundError(Exception):
 def is_argument(text: str, start: int) -> bool:
     r"""Tell whether what begins here is the argument of a command of LaTeX, which takes one token.
 
-    >>> is_argument(r"\\sqrt\\x", 5), is_argument(r"\\frac1\\x", 6), is_argument(r"\\alpha\\x", 6)
+    >>> is_argument(r"\sqrt\x", 5), is_argument(r"\frac1\x", 6), is_argument(r"\alpha\x", 6)
     (True, True, False)
     """
     before = text[max(0, start - _LOOK_BACK) : start]
@@ -270,6 +270,7 @@ class Expander(Reader):
     def take(self, match: "re.Match[str]") -> None:
         """Begin to read what belongs to a command: all before it is written, and it can be put back."""
         frame = self.stack[-1]
+        self.look(0)
         self.flush(frame, match.start())
         frame.pos = match.end()
         self.begin()
@@ -312,6 +313,10 @@ class Expander(Reader):
         self.expansions += 1
         if self.expansions > self.limits.max_expansions:
             raise BlowUpError(self.expansions, self.limits.max_expansions)
+        self.look(characters)
+
+    def look(self, characters: int) -> None:
+        """Count characters that were looked through."""
         self.work += characters
         if self.work > self.limits.max_work_chars:
             raise BlowUpError(self.work, self.limits.max_work_chars)

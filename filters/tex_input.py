@@ -109,7 +109,7 @@ class Reader:
         return frame.text[frame.pos] if frame else ""
 
     def peek_token(self, *, blanks: bool = False) -> str:
-        r"""Give the next token without reading it; ``blanks`` are skipped or count, as for ``\\futurelet``."""
+        r"""Give the next token without reading it; ``blanks`` are skipped or count, as for ``\futurelet``."""
         frame = self.settle() if blanks else self.skip_blanks()
         if frame is None:
             return ""

@@ -10,7 +10,7 @@ from filters.tex_conditionals import close_condition
 from filters.tex_expand import Command, Expander
 from filters.tex_macros import Argument, Macro, make_macro
 
-_NAME = re.compile(r"[ \t]*+((?:[^\\{}%#]|\\(?!endcsname)[A-Za-z@]+[ \t]*+)*?)\\endcsname(?![A-Za-z@])[ \t]*+")
+_NAME = re.compile(r"[ \t]*+((?:[^\\{}%#]|\\(?!endcsname)[A-Za-z@]++[ \t]*+){0,200}?)\\endcsname(?![A-Za-z@])[ \t]*+")
 _WORD = re.compile(r"[A-Za-z@]+")
 _NEXT = re.compile(r"[ \t]*+\n?[ \t]*+\\([A-Za-z@]+)[ \t]*+")
 _EQUAL = re.compile(r"\s*\\equal\s*\{([^{}]*)\}\s*\{([^{}]*)\}\s*")
