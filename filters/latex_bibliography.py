@@ -61,9 +61,10 @@ def cut_spans(text: str, spans: Sequence[Span]) -> str:
     position = 0
     for start, end in spans:
         before = text[position:start]
+        begins_line = not position or text[position - 1] == "\n"
         position = end
         line = before.rstrip(" \t")
-        if (line.endswith("\n") or (not line and not pieces)) and (rest := _LINE_REST.match(text, end)):
+        if (line.endswith("\n") or (not line and begins_line)) and (rest := _LINE_REST.match(text, end)):
             before, position = line, rest.end()
         pieces.append(before)
     return "".join((*pieces, text[position:]))

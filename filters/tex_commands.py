@@ -17,7 +17,7 @@ from filters.tex_names import (
     VERBATIM,
     VERBATIM_MAKERS,
 )
-from filters.tex_tokens import SCAN, SCAN_AT, comment_end, group_end
+from filters.tex_tokens import SCAN, SCAN_AT, comment_end
 from filters.tex_xparse import XPARSE
 
 _MOST_VERB = 1_000  # characters of a piece of verbatim text within a line
@@ -200,12 +200,22 @@ def _verb(x: Expander, match: re.Match[str]) -> bool:
     if at >= len(text) or text[at].isspace() or text[at].isalpha():
         return False
     if text[at] == "{" and match[1] != "verb":
-        close = group_end(text[at : at + _MOST_VERB], 0) - 1 + at
+        close = _verbatim_end(text, at)
     else:
         close = text.find(text[at], at + 1, at + _MOST_VERB)
     if close <= at or "\n" in text[at:close]:
         return False
     return _raw(x, match, close + 1)
+
+
+def _verbatim_end(text: str, start: int) -> int:
+    """Find the brace that closes one, percent signs being characters; -1 where there is none near."""
+    depth = 0
+    for brace in _BRACES.finditer(text, start, start + _MOST_VERB):
+        depth += (brace[0] == "{") - (brace[0] == "}")
+        if not depth:
+            return brace.start()
+    return -1
 
 
 def _url(x: Expander, match: re.Match[str]) -> bool:
