@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+import importlib_metadata  # noqa: F401  # libraries load it, and metadata behave otherwise then
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
