@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
 from typing import Any
 
 import pyarrow as pa
@@ -108,13 +108,18 @@ def write_tables(folder: str, output: str) -> Written:
 
 
 def _distributions(folder: str) -> list[Distribution]:
-    """List what is installed, by name and version; an entry without a name is none."""
-    named = {(_name(one), one.version): one for one in distributions(path=[folder]) if _field(one, "Name")}
+    """List what is installed, by name and version; an entry without a name is none.
+
+    By the standard library's own finder: the package ``importlib_metadata``, once loaded, answers ``distributions()``
+    instead of it, and leaves out files that are listed and not there.
+    """
+    found = MetadataPathFinder.find_distributions(DistributionFinder.Context(path=[folder]))
+    named = {(_name(one), one.version): one for one in found if one.metadata["Name"]}
     return [named[key] for key in sorted(named)]
 
 
 def _name(distribution: Distribution) -> str:
-    return f"pypi/{_field(distribution, 'Name').lower().replace('_', '-')}"
+    return f"pypi/{distribution.metadata['Name'].lower().replace('_', '-')}"
 
 
 def _paths(distribution: Distribution) -> Iterator[tuple[str, str]]:
@@ -126,26 +131,18 @@ def _paths(distribution: Distribution) -> Iterator[tuple[str, str]]:
             yield name, str(distribution.locate_file(listed[name]))
 
 
-def _field(distribution: Distribution, name: str) -> str:
-    """Give a field of a distribution's metadata, the first of several, empty where there is none.
-
-    By ``get_all`` alone: the package ``importlib_metadata``, once loaded, makes other look-ups raise.
-    """
-    return str(next(iter(distribution.metadata.get_all(name) or ()), ""))
-
-
 def licence_of(distribution: Distribution) -> str | None:
     """Give the licence a distribution states: its expression, its classifiers, or its licence field.
 
     Several classifiers are all taken to bind, since they do not say that one may choose.
     """
-    expression = _field(distribution, "License-Expression")
+    expression = distribution.metadata["License-Expression"]
     if expression:
-        return expression
+        return str(expression)
     classifiers = distribution.metadata.get_all("Classifier") or []
     names = [one.rpartition("::")[2].strip() for one in classifiers if one.startswith(_CLASSIFIER)]
     known = list(dict.fromkeys(spdx_id(name) or name for name in names if name not in _NO_LICENCES))
-    stated = _field(distribution, "License").strip()
+    stated = str(distribution.metadata["License"] or "").strip()
     if known and not (len(known) == 1 and spdx_id(known[0]) is None and spdx_id(stated)):
         return " AND ".join(known)
     if len(stated) > _LONG or "\n" in stated:
