@@ -17,7 +17,7 @@ from filters.tex_names import (
     VERBATIM,
     VERBATIM_MAKERS,
 )
-from filters.tex_tokens import SCAN, SCAN_AT, comment_end
+from filters.tex_tokens import SCAN, SCAN_AT, comment_end, unify_lines
 from filters.tex_xparse import XPARSE
 
 _MOST_VERB = 1_000  # characters of a piece of verbatim text within a line
@@ -268,8 +268,7 @@ def _input(x: Expander, match: re.Match[str]) -> bool:
 def _open(x: Expander, name: str, text: str) -> None:
     """Read a file now; of a document of its own what it is about."""
     frame = x.stack[-1]
-    if text and not text.endswith("\n"):
-        text += "\n"
+    text = unify_lines(text) if text else text
     if rest := _REST.match(frame.text, frame.pos):
         frame.pos = rest.end()
     x.resume()

@@ -116,6 +116,7 @@ class State:
         math: Whether it is mathematics: 0 for text, 1 within a line, 2 in a display.
         texts: Groups in mathematics that hold text: how deep each is, and what it stands in.
         conditions: Open conditionals: whether each was decided here.
+        tests: Conditionals that are read within the test of another.
         frozen: Macros that are not to be expanded.
         defined: Macros that can be expanded, all that ever were.
         known: Names of conditionals.
@@ -125,6 +126,7 @@ class State:
     math: int = 0
     texts: list[tuple[int, int]] = field(default_factory=list)
     conditions: list[bool] = field(default_factory=list)
+    tests: int = 0
     frozen: frozenset[str] = frozenset()
     defined: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
@@ -372,6 +374,28 @@ class Expander(Reader):
         else:
             self.push(text, depth, at=macro.at)
         return True
+
+    def expand_next(self) -> None:
+        """Expand macros until there is something else to be read next, as TeX does before it reads a test."""
+        while frame := self.settle():
+            match = frame.scan.match(frame.text, frame.pos)
+            macro = self.actions.get(match[1]) if match and match[1] else None
+            if match is None or not isinstance(macro, Macro) or macro.literal or not self.can_expand(macro):
+                return
+            if frame.depth >= self.limits.max_depth:
+                raise RecursionFoundError(macro.name)
+            frame.pos = match.end()
+            self.begin()
+            values = self._call(macro, match)
+            if values is None:
+                self.put_back()
+                frame.pos = match.start()
+                return
+            self.spend(len(macro.body) + sum(map(len, values)))
+            self.facts["macros_expanded"] += 1
+            depth = frame.depth + 1
+            self.resume()
+            self.stack.append(Frame(substitute(macro, values, math=False), depth, at=macro.at))
 
     def can_expand(self, macro: Macro) -> bool:
         """Tell whether a macro can be worked out here, and so can those of its parts that only a package may use."""

@@ -51,6 +51,16 @@ def group_end(text: str, start: int) -> int:
     return -1
 
 
+def unify_lines(text: str) -> str:
+    r"""End each line, the last one too, in a line feed.
+
+    >>> unify_lines("a\r\nb\rc")
+    'a\nb\nc\n'
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return text if text.endswith("\n") else text + "\n"
+
+
 def comment_end(text: str, start: int) -> int:
     """Find the line end that closes a comment, or the end of the text."""
     end = text.find("\n", start)

@@ -169,3 +169,7 @@ def test_macros_may_come_out_of_each_other_to_a_depth():
     source = "\\def\\a{\\b}\\def\\b{\\c}\\def\\c{x}\\section{S}\\a"
     assert text_of(source, max_depth=3, max_recursive=0) == "\\section{S}x\n"
     assert clean(source, max_depth=2, max_recursive=0) == Drop(LatexReason.RECURSION, measured=1, limit=0)
+
+
+def test_line_ends_of_an_included_file_are_made_one_kind():
+    assert body("\\input{a}\nc", {"a": "a\r\rb\r\n\r"}) == "a\n\nb\n\nc"

@@ -121,6 +121,16 @@ CASES = {
     "if of characters": (r"\if aa1\else 2\fi\if ab1\else 2\fi", "12"),
     "if of a blank": ("\\if 0\na\\else b\\fi", "b"),
     "ifnum": (r"\ifnum 1<2 a\else b\fi\ifnum 1=2 a\else b\fi\ifnum3>2a\fi", "aba"),
+    "if of macros": (r"\def\x{ab}\if a\x 1\else 2\fi\def\y#1{#1}\if\y aa3\else 4\fi", "b13"),
+    "if of a macro let": (r"\def\x{*}\let\y=*\let\z=/\if\x\y 1\else 2\fi\if\x\z 1\else 2\fi", "12"),
+    "if in the test of an if": (
+        r"\def\x{\if\y a\else b\fi}\def\y{cc}\if a\x 1\else 2\fi\def\y{cd}\if a\x 1\else 2\fi",
+        "12",
+    ),
+    "ifnum of macros": (
+        r"\def\x{1}\def\y{<\z}\def\z{1\x}\ifnum\x\y a\else b\fi\ifnum\z<\x\x\x a\else b\fi",
+        "aa",
+    ),
     "ifx": (r"\def\x{a}\def\y{a}\def\z{b}\ifx\x\y 1\else 2\fi\ifx\x\z 1\else 2\fi", "12"),
     "ifx of an undefined one": (r"\ifx\undefinedone\undefined 1\else 2\fi", None),
     "empty argument": (r"\def\x#1{\ifx\\#1\\empty\else full\fi}\x{}\x{a}", "emptyfull"),
