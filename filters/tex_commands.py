@@ -376,7 +376,7 @@ def _ensuremath(x: Expander, match: re.Match[str]) -> bool:
     inner = x.read_argument()
     if inner is None:
         return x.leave(match)
-    return _push(x, inner)
+    return x.read_next(inner, at=x.stack[-1].scan is SCAN_AT)
 
 
 def _mathchoice(x: Expander, match: re.Match[str]) -> bool:
@@ -388,16 +388,7 @@ def _mathchoice(x: Expander, match: re.Match[str]) -> bool:
     chosen = choices[0 if x.state.math == DISPLAY else 1]
     if chosen is None or None in choices:
         return x.leave(match)
-    return _push(x, f"{{{chosen}}}")
-
-
-def _push(x: Expander, text: str) -> bool:
-    frame = x.stack[-1]
-    depth, at = frame.depth + 1, frame.scan is SCAN_AT
-    x.spend(len(text))
-    x.resume()
-    x.push(text, depth, at=at)
-    return True
+    return x.read_next(f"{{{chosen}}}", at=x.stack[-1].scan is SCAN_AT)
 
 
 def _text(x: Expander, match: re.Match[str]) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from filters.tex_input import Frame, Reader
-from filters.tex_macros import Macro, substitute
+from filters.tex_macros import Macro, is_plain, is_plain_text, substitute
 from filters.tex_names import TAKES_ONE, TAKES_TWO
 from filters.tex_output import Event, Output
 from filters.tex_tokens import comment_end, skip_comment
@@ -310,6 +310,24 @@ class Expander(Reader):
         self.out.seam(math=bool(self.state.math))
         return frame
 
+    def read_next(self, text: str, *, at: bool) -> bool:
+        """Read what a command comes to, whose braces are paired, before all else."""
+        depth = self.stack[-1].depth + 1
+        self.spend(len(text))
+        self.resume()
+        if depth <= self.limits.max_depth and is_plain_text(text, self.actions.keys(), at=at):
+            self._write_body(text)
+        else:
+            self.push(text, depth, at=at)
+        return True
+
+    def _write_body(self, text: str) -> None:
+        math = bool(self.state.math)
+        self.out.seam(math=math)
+        self.out.put(text)
+        self.out.seam(math=math)
+        self.keep_line_end(text)
+
     def spend(self, characters: int) -> None:
         """Count one expansion, and the characters it takes."""
         self.expansions += 1
@@ -366,11 +384,8 @@ class Expander(Reader):
             text = f"{{{text}}}"
         if macro.literal:
             self._write_literal(text)
-        elif "\\" not in text and "{" not in text and "$" not in text:
-            self.out.seam(math=bool(self.state.math))
-            self.out.put(text)
-            self.out.seam(math=bool(self.state.math))
-            self.keep_line_end(text)
+        elif is_plain(macro, values, self.actions.keys()):
+            self._write_body(text)
         else:
             self.push(text, depth, at=macro.at)
         return True
@@ -443,9 +458,10 @@ class Expander(Reader):
         """Write a token of LaTeX under its own name, whatever that means to the user."""
         command = self.commands.get(text[1:]) if text.startswith("\\") else None
         if command is None:
-            self.out.seam(math=bool(self.state.math))
+            math = bool(self.state.math)
+            self.out.seam(math=math)
             self.out.put(text)
-            self.out.seam(math=bool(self.state.math))
+            self.out.seam(math=math)
             return
         frame = self.push(text, self.stack[-1].depth + 1)
         match = frame.scan.match(text)

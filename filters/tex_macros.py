@@ -6,11 +6,11 @@ that comes out reads as the tokens that TeX would have.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import KeysView, Sequence
 from dataclasses import dataclass
 
 from filters.tex_names import HARMLESS, MACHINERY
-from filters.tex_tokens import ends_in_word, is_letter, strip_comments
+from filters.tex_tokens import ends_in_word, group_end, is_letter, strip_comments
 
 _PARAMETER = re.compile(r"\\.|#([1-9#])", re.DOTALL)
 _WORDS = re.compile(r"\\([A-Za-z@]+|.)", re.DOTALL)
@@ -52,6 +52,7 @@ class Macro:
         machinery: Whether it uses what is not worked out here.
         literal: Whether it stands for one token of LaTeX (``\let``), which no later definition changes.
         at: Whether ``@`` is a letter in it.
+        closed: Whether its braces are paired, and it neither opens nor closes mathematics by a ``$``.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Macro:
     machinery: bool = False
     literal: bool = False
     at: bool = False
+    closed: bool = False
 
 
 def make_macro(
@@ -88,7 +90,31 @@ def make_macro(
         internals=tuple(word for word in words if "@" in word and len(word) > 1 and word not in HARMLESS),
         machinery=not understood or _uses_machinery(body, words),
         at=at,
+        closed="$" not in body and "%" not in body and group_end(f"{{{body}}}", 0) == len(body) + 2,
     )
+
+
+def is_plain(macro: Macro, values: Sequence[str], known: KeysView[str]) -> bool:
+    r"""Tell whether nothing in what a call becomes means anything to the reader.
+
+    Args:
+        macro: The macro.
+        values: Its arguments, braces paired in each.
+        known: Names of all commands that mean something.
+
+    >>> is_plain(make_macro("x", r"\mathbf{#1}", [Argument("m")]), [r"\alpha"], {"beta": 0}.keys())
+    True
+    """
+    if not macro.closed or not known.isdisjoint(macro.words):
+        return False
+    return all(not value or is_plain_text(value, known, at=macro.at) for value in values)
+
+
+def is_plain_text(text: str, known: KeysView[str], *, at: bool) -> bool:
+    """Tell the same of a text whose braces are paired."""
+    if "$" in text or "%" in text:
+        return False
+    return known.isdisjoint((_WORDS if at else _WORDS_PLAIN).findall(text))
 
 
 def _uses_machinery(body: str, words: Sequence[str]) -> bool:

@@ -14,8 +14,10 @@ SCAN_AT = re.compile(r"\\([A-Za-z@]+|[^A-Za-z@])|[%{}]|\$\$?")
 
 #: Blanks as TeX skips them behind a control word: not beyond an empty line, which ends the paragraph.
 BLANKS = re.compile(r"[ \t]*+(?:\n(?![ \t]*+\n)[ \t]*+)?")
+_PIECES = r"[^{}\\%]++|\\."
+#: A group without comments, and with two more levels of groups at most. Possessive: no character is looked at twice.
+_SHALLOW_GROUP = re.compile(rf"\{{(?:{_PIECES}|\{{(?:{_PIECES}|\{{(?:{_PIECES})*+\}})*+\}})*+\}}", re.DOTALL)
 _GROUP = re.compile(r"\\.|%[^\n]*+|[{}]", re.DOTALL)
-_PLAIN_GROUP = re.compile(r"\{[^{}\\%]*+\}")
 _COMMENT = re.compile(r"\\.|%", re.DOTALL)
 _WORD_END = re.compile(r"\\[A-Za-z@]++\Z")
 _INDENT = re.compile(r"[ \t]*+")
@@ -37,8 +39,8 @@ def group_end(text: str, start: int) -> int:
     >>> group_end(r"{a{b}\}}c", 0)
     8
     """
-    if plain := _PLAIN_GROUP.match(text, start):
-        return plain.end()
+    if shallow := _SHALLOW_GROUP.match(text, start):
+        return shallow.end()
     depth = 0
     for found in _GROUP.finditer(text, start):
         piece = found[0]
