@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from filters.latex_bibliography import cut_spans, find_bibliography
 from filters.latex_sections import Front, find_front
 from filters.tex_commands import COMMANDS
-from filters.tex_expand import BlowUpError, Expander, Included, Limits, RecursionFoundError, Resolve
+from filters.tex_expand import Expander
 from filters.tex_input import Frame
 from filters.tex_internals import KERNEL_MACROS
+from filters.tex_state import BlowUpError, Included, Limits, RecursionFoundError, Resolve
 from filters.tex_tokens import unify_lines
 from filters.verdict import Drop, Reason
 

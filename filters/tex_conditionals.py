@@ -5,28 +5,18 @@ this is mathematics. Of one that is decided the branch taken stays; one that is 
 """
 
 import re
-from collections.abc import Sequence
 
 from filters.tex_expand import Command, Expander
-from filters.tex_input import Frame
 from filters.tex_macros import Macro
 from filters.tex_names import CONDITIONALS
-from filters.tex_output import Output
 from filters.tex_tokens import comment_end
 
 _PIECE = re.compile(r"\\(?:([A-Za-z@]+)|.)|%", re.DOTALL)
-_DIGITS = "0123456789"
-_MOST_DIGITS = 20
-_MOST_TESTS = 20  # conditionals in the test of one another
-#: Conditionals that may be decided, beside users' own.
-_DECIDED = frozenset(("if", "ifx", "ifnum", "ifdefined", "iftrue", "iffalse", "ifmmode"))
-_DETOKENIZE = re.compile(r"[ \t]*+\\relax[ \t]*+\\detokenize[ \t]*+(?=\{)")
-_RELAX = re.compile(r"[ \t]*+\\relax(?![A-Za-z@])[ \t]*+")
 _UNDEFINED = frozenset(("undefined", "@undefined", "UnDefined", "Undefined"))
 _EMPTY = frozenset(("empty", "@empty"))
 
 
-def _decide(x: Expander, *, decided: bool, inside: int = 0) -> bool:
+def decide(x: Expander, *, decided: bool, inside: int = 0) -> bool:
     """Go on in the branch taken; ``inside`` are the conditionals that the test opened and that are open yet."""
     x.facts["conditionals"] += 1
     if decided:
@@ -83,7 +73,7 @@ def _user_if(*, value: bool) -> Command:
     def command(x: Expander, match: re.Match[str]) -> bool:
         x.take(match)
         x.read_blanks()
-        return _decide(x, decided=value)
+        return decide(x, decided=value)
 
     return command
 
@@ -109,135 +99,13 @@ def _undecided(x: Expander, match: re.Match[str]) -> bool:
 def _constant(x: Expander, match: re.Match[str]) -> bool:
     x.take(match)
     x.read_blanks()
-    return _decide(x, decided=match[1] == "iftrue")
+    return decide(x, decided=match[1] == "iftrue")
 
 
 def _mode(x: Expander, match: re.Match[str]) -> bool:
     x.take(match)
     x.read_blanks()
-    return _decide(x, decided=bool(x.state.math))
-
-
-def _if(x: Expander, match: re.Match[str]) -> bool:
-    x.take(match)
-    if (empty := _tests_empty(x)) is not None:
-        return _decide(x, decided=empty)
-    x.read_blanks()
-    open_, read = len(x.state.conditions), [match[0]]
-    first = _read_character(x, read)
-    second = _read_character(x, read) if first else ""
-    if not second:
-        return _write_test(x, read)
-    return _decide(x, decided=first == second, inside=len(x.state.conditions) - open_)
-
-
-def _read_character(x: Expander, read: list[str], wanted: str = "") -> str:
-    """Read a character of a test, macros and conditionals before it worked out as TeX does.
-
-    Args:
-        x: The reader.
-        read: What was read of the test, to which this is added.
-        wanted: The characters that may be read, ``""`` for any that is no command.
-
-    Returns:
-        The character, ``""`` where there is none.
-    """
-    frame = _work_out(x, read)
-    if frame is None:
-        return ""
-    token = x.peek_token(blanks=True)
-    meaning = x.actions.get(token[1:])
-    character = meaning.body if isinstance(meaning, Macro) and meaning.literal and len(token) > 1 else token
-    if len(character) != 1 or (character not in wanted if wanted else character in "{}%#\\"):
-        return ""
-    frame.pos += len(token)
-    read.append(character)
-    return character
-
-
-def _work_out(x: Expander, read: list[str]) -> Frame | None:
-    """Expand macros, and decide conditionals, that stand next in a test; ``None`` where one of these cannot be."""
-    while True:
-        x.expand_next()
-        frame = x.settle()
-        match = frame.scan.match(frame.text, frame.pos) if frame else None
-        name = match[1] if match else None
-        if frame is None or match is None or not (name in _DECIDED or name in x.state.known):
-            return frame
-        action = x.actions.get(name)
-        if action is None or isinstance(action, Macro) or x.state.tests >= _MOST_TESTS:
-            return None
-        written = _try_test(x, action, match)
-        if written:
-            read.append(written)
-            return None
-
-
-def _try_test(x: Expander, action: Command, match: re.Match[str]) -> str:
-    """Read a conditional in a test; give what is left of it, ``""`` where it was decided."""
-    x.resume()
-    out, x.out = x.out, Output(blank=False)
-    x.state.tests += 1
-    action(x, match)
-    x.state.tests -= 1
-    written = "".join(x.out.pieces)
-    x.out = out
-    return written
-
-
-def _write_test(x: Expander, read: Sequence[str]) -> bool:
-    """Write a test that is not decided, as far as it was read; a conditional next in it is not decided either."""
-    for piece in read:
-        x.out.put(piece)
-    x.state.conditions.append(False)
-    x.facts["undecided"] += 1
-    name = x.peek_token()[1:]
-    if name in CONDITIONALS or name in x.state.known:
-        x.out.put(x.read_token() or "")
-        x.state.conditions.append(False)
-        x.facts["undecided"] += 1
-    return x.resume()
-
-
-def _tests_empty(x: Expander) -> bool | None:
-    r"""Read ``\if\relax\detokenize{...}\relax``, which asks whether the group is empty."""
-    frame = x.settle()
-    found = _DETOKENIZE.match(frame.text, frame.pos) if frame else None
-    if frame is None or found is None:
-        return None
-    frame.pos = found.end()
-    inner = x.read_group()
-    frame = x.settle()
-    if inner is None or frame is None:
-        return None
-    if relax := _RELAX.match(frame.text, frame.pos):
-        frame.pos = relax.end()
-    return not inner.strip()
-
-
-def _ifnum(x: Expander, match: re.Match[str]) -> bool:
-    x.take(match)
-    x.read_blanks()
-    open_, read = len(x.state.conditions), [match[0]]
-    left = _read_number(x, read)
-    relation = "" if left is None else _read_character(x, read, "<=>")
-    right = _read_number(x, read) if relation else None
-    if left is None or right is None:
-        return _write_test(x, read)
-    decided = {"<": left < right, "=": left == right, ">": left > right}[relation]
-    return _decide(x, decided=decided, inside=len(x.state.conditions) - open_)
-
-
-def _read_number(x: Expander, read: list[str]) -> int | None:
-    """Read a number, and the blank that ends it."""
-    x.read_blanks()
-    digits = _read_character(x, read, "-") + _read_character(x, read, _DIGITS)
-    while len(digits) < _MOST_DIGITS and (digit := _read_character(x, read, _DIGITS)):
-        digits += digit
-    if not digits.strip("-"):
-        return None
-    _read_character(x, read, " \n")
-    return int(digits)
+    return decide(x, decided=bool(x.state.math))
 
 
 def _ifx(x: Expander, match: re.Match[str]) -> bool:
@@ -251,7 +119,7 @@ def _ifx(x: Expander, match: re.Match[str]) -> bool:
         x.facts["undecided"] += 1
         x.out.put(match[0] + first + second)
         return x.resume()
-    return _decide(x, decided=first == second or meanings[0] == meanings[1])
+    return decide(x, decided=first == second or meanings[0] == meanings[1])
 
 
 def _differ(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
@@ -278,7 +146,7 @@ def _ifdefined(x: Expander, match: re.Match[str]) -> bool:
     token = x.read_token()
     if token is None or not isinstance(x.actions.get(token[1:]), Macro):
         return _undecided(x, match)
-    return _decide(x, decided=True)
+    return decide(x, decided=True)
 
 
 def _other(x: Expander, _: re.Match[str]) -> bool:
@@ -319,8 +187,6 @@ CONDITIONAL_COMMANDS: dict[str, Command] = {
     "iftrue": _constant,
     "iffalse": _constant,
     "ifmmode": _mode,
-    "if": _if,
-    "ifnum": _ifnum,
     "ifx": _ifx,
     "ifdefined": _ifdefined,
     **dict.fromkeys(("ifcat", "ifdim", "ifodd", "ifcase", "ifhmode", "ifvmode", "ifinner", "ifvoid"), _other),

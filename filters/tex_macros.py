@@ -6,7 +6,7 @@ that comes out reads as the tokens that TeX would have.
 """
 
 import re
-from collections.abc import KeysView, Sequence
+from collections.abc import Collection, KeysView, Mapping, Sequence
 from dataclasses import dataclass
 
 from filters.tex_names import HARMLESS, MACHINERY
@@ -115,6 +115,31 @@ def is_plain_text(text: str, known: KeysView[str], *, at: bool) -> bool:
     if "$" in text or "%" in text:
         return False
     return known.isdisjoint((_WORDS if at else _WORDS_PLAIN).findall(text))
+
+
+def all_work_out(
+    macro: Macro, known: Mapping[str, object], frozen: Collection[str], sentinels: Collection[str]
+) -> bool:
+    """Tell whether the internals that a macro is made of, and those that they are made of, can be worked out.
+
+    Args:
+        macro: The macro.
+        known: What names mean.
+        frozen: Macros that are not to be expanded.
+        sentinels: Names that only mark where an argument ends.
+    """
+    seen, open_ = {macro.name}, [macro]
+    while open_:
+        for word in open_.pop().internals:
+            meaning = known.get(word)
+            if meaning is None and word not in sentinels:
+                return False
+            if isinstance(meaning, Macro) and word not in seen:
+                if meaning.machinery or word in frozen:
+                    return False
+                seen.add(word)
+                open_.append(meaning)
+    return True
 
 
 def _uses_machinery(body: str, words: Sequence[str]) -> bool:

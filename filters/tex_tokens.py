@@ -7,6 +7,8 @@ prose passes in bulk and what stays, stays as it was written.
 import re
 from collections.abc import Iterator
 
+from filters.tex_names import TAKES_ONE, TAKES_TWO
+
 #: What the reader stops at. A backslash takes a word of letters with it, or one other character; ``$$`` is one piece.
 SCAN = re.compile(r"\\([A-Za-z]+|[^A-Za-z])|[%{}]|\$\$?")
 #: The same behind ``\makeatletter``, where ``@`` is a letter.
@@ -22,6 +24,10 @@ _COMMENT = re.compile(r"\\.|%", re.DOTALL)
 _WORD_END = re.compile(r"\\[A-Za-z@]++\Z")
 _INDENT = re.compile(r"[ \t]*+")
 _LINE_REST = re.compile(r"[ \t]*+(?:\n|\Z)")
+_ONE = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_ONE | TAKES_TWO))})[ \t]*\Z")
+_SECOND = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_TWO))})[ \t]*(?:\{{[^{{}}]*\}}|\\[A-Za-z]+|[^\\{{}}\s])[ \t]*\Z")
+_LOOK_BACK = 80  # characters before a macro in which a command may stand whose argument it is
+_TOKEN = re.compile(r"\\(?:[A-Za-z]+[ \t]*|[^A-Za-z])|\{[^{}]*\}")
 
 
 def group_end(text: str, start: int) -> int:
@@ -124,3 +130,20 @@ def ends_in_word(text: str) -> bool:
 def is_letter(character: str) -> bool:
     """Tell whether a character would lengthen a control word; ``@`` may."""
     return character == "@" or ("a" <= character <= "z") or ("A" <= character <= "Z")
+
+
+def is_argument(text: str, start: int) -> bool:
+    r"""Tell whether what begins here is the argument of a command of LaTeX, which takes one token.
+
+    >>> is_argument(r"\sqrt\x", 5), is_argument(r"\frac1\x", 6), is_argument(r"\alpha\x", 6)
+    (True, True, False)
+    """
+    before = text[max(0, start - _LOOK_BACK) : start]
+    if "\\" not in before:
+        return False
+    return _ONE.search(before) is not None or _SECOND.search(before) is not None
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text is one token, or one group."""
+    return len(text) == 1 or _TOKEN.fullmatch(text) is not None
