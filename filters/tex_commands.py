@@ -11,6 +11,7 @@ from filters.tex_inclusion import INCLUSIONS
 from filters.tex_input import Frame
 from filters.tex_internals import INTERNALS
 from filters.tex_names import BIBLIOGRAPHY, SECTIONS, TEXT_IN_MATH
+from filters.tex_packages import PACKAGES
 from filters.tex_state import DISPLAY
 from filters.tex_tokens import SCAN, SCAN_AT
 from filters.tex_verbatim import VERBATIM_COMMANDS
@@ -124,6 +125,7 @@ COMMANDS: dict[str, Command] = {
     **ENVIRONMENTS,
     **VERBATIM_COMMANDS,
     **INCLUSIONS,
+    **PACKAGES,
     **dict.fromkeys(sorted(SECTIONS), _section),
     **dict.fromkeys(("title", "maketitle", "documentclass", "documentstyle", "appendix", "abstract"), _note),
     **dict.fromkeys((*sorted(BIBLIOGRAPHY), "Refs", "endRefs"), _note),

@@ -308,10 +308,10 @@ class Expander(Reader):
 
     def expand_text(self, text: str, *, at: bool) -> str:
         r"""Expand a text by itself, as ``\edef`` does: nothing is defined meanwhile."""
-        stack, out, left, quiet, trail = self.stack, self.out, len(self.left), self._quiet, self._trail
+        stack, out, left, quiet, trail = self.stack, self.out, len(self.left), self._quiet, self.trail
         self.stack, self.out, self._quiet = [Frame(text, 1, at=at)], Output(), True
         self.run()
         result = "".join(self.out.pieces)
-        self.stack, self.out, self._quiet, self._trail = stack, out, quiet, trail
+        self.stack, self.out, self._quiet, self.trail = stack, out, quiet, trail
         del self.left[left:]
         return result

@@ -54,15 +54,15 @@ class Reader:
     def __init__(self) -> None:
         self.stack: list[Frame] = []
         self.work = 0  # characters that were looked through
-        self._trail: Trail | None = None
+        self.trail: Trail | None = None
 
     def begin(self) -> None:
         """Remember this place, so that all that is read from here on can be put back."""
-        self._trail = [(self.stack[-1], self.stack[-1].pos)] if self.stack else []
+        self.trail = [(self.stack[-1], self.stack[-1].pos)] if self.stack else []
 
     def put_back(self) -> None:
         """Go back to the place remembered."""
-        trail, self._trail = self._trail or [], None
+        trail, self.trail = self.trail or [], None
         for number, (frame, pos) in enumerate(reversed(trail)):
             frame.pos = pos
             if number:  # the last one is still on the stack
@@ -75,8 +75,8 @@ class Reader:
             if len(stack) == 1:
                 return None
             stack.pop()
-            if self._trail is not None:
-                self._trail.append((stack[-1], stack[-1].pos))
+            if self.trail is not None:
+                self.trail.append((stack[-1], stack[-1].pos))
         return stack[-1] if stack and stack[-1].pos < len(stack[-1].text) else None
 
     def skip_blanks(self) -> Frame | None:

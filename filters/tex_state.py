@@ -68,6 +68,8 @@ class State:
         texts: Groups in mathematics that hold text: how deep each is, and what it stands in.
         conditions: Open conditionals: whether each was decided here.
         tests: Conditionals that are read within the test of another.
+        package: Whether this is a package that authors sent with their paper.
+        packages: Those that were met.
         frozen: Macros that are not to be expanded.
         defined: Macros that can be expanded, all that ever were.
         known: Names of conditionals.
@@ -78,6 +80,8 @@ class State:
     texts: list[tuple[int, int]] = field(default_factory=list)
     conditions: list[bool] = field(default_factory=list)
     tests: int = 0
+    package: bool = False
+    packages: set[str] = field(default_factory=set)
     frozen: frozenset[str] = frozenset()
     defined: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
