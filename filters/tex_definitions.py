@@ -17,6 +17,10 @@ _PARAMETER = re.compile(r"#([1-9])")
 _TOKEN = re.compile(r"\\[A-Za-z@]+|\\.|[ \t\n]+|.", re.DOTALL)
 _DEF_TEXT = re.compile(r"(?:[^{}\\%]|\\(?:[A-Za-z@]+|[^A-Za-z@])|%[^\n]*\n?){0,400}+(?=\{)", re.DOTALL)
 _AT_WORD = re.compile(r"\\([A-Za-z@]*@[A-Za-z@]*)")
+#: What a macro defines.
+_DEFINED = re.compile(
+    r"\\(?:(?:re)?newcommand|providecommand|[gex]?def|let)(?![A-Za-z@])\*?[ \t\n]*\{?[ \t\n]*\\([A-Za-z@]+)"
+)
 _PREFIXES = frozenset(("global", "long", "outer", "protected"))
 
 
@@ -35,6 +39,7 @@ def install(x: Expander, name: str, macro: Macro, *, everywhere: bool = False) -
         return
     if macro.machinery:
         x.state.unexpandable.add(name)
+        x.state.unsure.update(_DEFINED.findall(macro.body))
     elif macro.literal and macro.body[:1] == "\\":
         x.state.kept.add(macro.body[1:])
     x.state.defined.add(name)

@@ -265,7 +265,7 @@ class Expander(Reader):
 
     def can_expand(self, macro: Macro) -> bool:
         """Tell whether a macro can be worked out here, and so can those of its parts that only a package may use."""
-        if macro.machinery or macro.name in self.state.frozen:
+        if macro.machinery or macro.name in self.state.frozen or macro.name in self.state.unsure:
             return False
         return not macro.at or not macro.internals or self._can_expand_all(macro)
 

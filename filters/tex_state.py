@@ -72,6 +72,9 @@ class State:
         packages: Those that were met.
         frozen: Macros that are not to be expanded.
         defined: Macros that can be expanded, all that ever were.
+        kept: Commands of LaTeX that have a user's name, too.
+        unexpandable: Macros that are left as calls.
+        unsure: Macros that such a macro defines, which mean what only TeX knows.
         known: Names of conditionals.
     """
 
@@ -86,6 +89,7 @@ class State:
     defined: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
     unexpandable: set[str] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
     sentinels: set[str] = field(default_factory=set)
     comments: set[str] = field(default_factory=lambda: {"comment"})

@@ -138,3 +138,14 @@ def test_the_first_section_may_stand_in_another_file():
 
 def test_abstract_and_fragments_without_a_heading_are_not_lost_behind_a_section():
     assert text_of("\\section{S}\\input{a}", a="a fragment") == "\\section{S}a fragment\n"
+
+
+def test_what_a_macro_that_stays_defines_is_not_expanded_in_its_arguments():
+    source = (
+        "\\providecommand\\given{}\\newcommand\\bar[1][]{#1\\vert}"
+        "\\DeclarePairedDelimiterX\\Set[1]\\{\\}{\\renewcommand\\given{\\bar[\\delimsize]}#1}"
+        "\\DeclarePairedDelimiterXPP\\Prob[1]{P}(){}{\\renewcommand\\given{|}#1}"
+        "$\\Set*{x \\given y} \\Prob{x \\given y}$"
+    )
+    assert body(source) == "$\\Set*{x \\given y} \\Prob{x \\given y}$"
+    assert body("\\def\\x{a}\\def\\y{\\catcode`z=3 \\def\\x{b}}\\y\\x") == "\\y\\x"
