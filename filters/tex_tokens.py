@@ -23,7 +23,7 @@ _GROUP = re.compile(r"\\.|%[^\n]*+|[{}]", re.DOTALL)
 _COMMENT = re.compile(r"\\.|%", re.DOTALL)
 _WORD_END = re.compile(r"\\[A-Za-z@]++\Z")
 _INDENT = re.compile(r"[ \t]*+")
-_LINE_REST = re.compile(r"[ \t]*+(?:\n|\Z)")
+_EMPTY_LINE = re.compile(r"[ \t]*+\n")
 _ONE = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_ONE | TAKES_TWO))})[ \t]*\Z")
 _SECOND = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_TWO))})[ \t]*(?:\{{[^{{}}]*\}}|\\[A-Za-z]+|[^\\{{}}\s])[ \t]*\Z")
 _LOOK_BACK = 80  # characters before a macro in which a command may stand whose argument it is
@@ -83,7 +83,7 @@ def skip_comment(text: str, start: int) -> int:
     end = comment_end(text, start)
     if end == len(text):
         return end
-    if _LINE_REST.match(text, end + 1):
+    if _EMPTY_LINE.match(text, end + 1):
         return end
     return _INDENT.match(text, end + 1).end()  # type: ignore[union-attr]  # matches everywhere
 

@@ -149,3 +149,24 @@ def test_what_a_macro_that_stays_defines_is_not_expanded_in_its_arguments():
     )
     assert body(source) == "$\\Set*{x \\given y} \\Prob{x \\given y}$"
     assert body("\\def\\x{a}\\def\\y{\\catcode`z=3 \\def\\x{b}}\\y\\x") == "\\y\\x"
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "\\foreach \\x in {1,2}{\\draw (\\x,0);\\z{\\x}}",
+        "\\foreach \\x/\\y [count=\\i] in {1/2,3/4} { \\node at (\\x,\\y) {}; }",
+        "\\begin{tikzpicture}\\foreach \\x in {1,...,3} \\draw (\\x,0);\\end{tikzpicture}",
+        "\\foreach \\y in {1,2}{\\foreach \\x in {1,2}{\\draw (\\x,\\y);}}",
+    ],
+)
+def test_variables_of_a_loop_are_no_macros_in_it_and_are_behind_it(loop):
+    assert body(f"\\def\\x{{a}}\\def\\y{{b}}$\\x$ {loop}$\\x\\y$") == f"$a$ {loop}$ab$"
+    assert body(f"{loop}$\\x$") == f"{loop}$\\x$"
+
+
+def test_macros_in_a_loop_are_expanded():
+    assert (
+        body("\\def\\x{a}\\def\\r{2}\\foreach \\x in {\\r,3}{\\draw (\\x,\\r);}")
+        == "\\foreach \\x in {2,3}{\\draw (\\x,2);}"
+    )

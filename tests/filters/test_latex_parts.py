@@ -153,8 +153,8 @@ def test_endinput_ends_a_file():
 
 def test_output_up_to_the_limit_is_written():
     source = "\\section{S}" + "a" * 20 + "%\n"
-    assert isinstance(clean(source, max_output_chars=32), Paper)
-    assert clean(source, max_output_chars=31) == Drop(LatexReason.BLOW_UP, measured=32, limit=31)
+    assert isinstance(clean(source, max_output_chars=31), Paper)
+    assert clean(source, max_output_chars=30) == Drop(LatexReason.BLOW_UP, measured=31, limit=30)
 
 
 def test_work_up_to_the_limit_is_done():

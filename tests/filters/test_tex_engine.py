@@ -153,6 +153,7 @@ CASES = {
         r"\NewDocumentCommand{\x}{s O{d} m o}{\IfBooleanTF{#1}{*}{-}#2#3\IfValueTF{#4}{#4}{?}}\x{a}\x*[b]{c}[e]",
         "-da?*bce",
     ),
+    "body on lines of its own": ("\\def\\x#1{%\n  (#1)%\n}\\x{a} b\\x{%\n  a%\n  }", "(a) b(a)"),
     "comment behind a word": ("a\\oe% c\n  b", "a\\oe\n  b"),
     "comment behind a letter": ("a% c\n  b", "ab"),
     "comment behind a blank": ("a % c\n  b", "a\n  b"),
