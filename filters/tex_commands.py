@@ -10,11 +10,11 @@ from filters.tex_expand import Command, Expander
 from filters.tex_inclusion import INCLUSIONS
 from filters.tex_input import Frame
 from filters.tex_internals import INTERNALS
-from filters.tex_loops import LOOPS
 from filters.tex_names import BIBLIOGRAPHY, SECTIONS, TEXT_IN_MATH
 from filters.tex_packages import PACKAGES
 from filters.tex_state import DISPLAY
 from filters.tex_tokens import SCAN, SCAN_AT
+from filters.tex_variables import VARIABLES
 from filters.tex_verbatim import VERBATIM_COMMANDS
 from filters.tex_xparse import XPARSE
 
@@ -127,7 +127,7 @@ COMMANDS: dict[str, Command] = {
     **VERBATIM_COMMANDS,
     **INCLUSIONS,
     **PACKAGES,
-    **LOOPS,
+    **VARIABLES,
     **dict.fromkeys(sorted(SECTIONS), _section),
     **dict.fromkeys(("title", "maketitle", "documentclass", "documentstyle", "appendix", "abstract"), _note),
     **dict.fromkeys((*sorted(BIBLIOGRAPHY), "Refs", "endRefs"), _note),

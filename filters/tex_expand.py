@@ -146,9 +146,10 @@ class Expander(Reader):
         """Begin to read what belongs to a command: all before it is written, and it can be put back."""
         frame = self.stack[-1]
         self.look(0)
-        self.flush(frame, match.start())
+        if frame.start < match.start():
+            self.flush(frame, match.start())
         frame.pos = match.end()
-        self.begin()
+        self.trail = [(frame, frame.pos)]
 
     def resume(self) -> bool:
         """Go on with what comes next in the input."""

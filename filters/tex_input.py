@@ -71,6 +71,8 @@ class Reader:
     def settle(self) -> Frame | None:
         """Give what is read from now, bodies that are read to their end being left."""
         stack = self.stack
+        if stack and stack[-1].pos < len(stack[-1].text):
+            return stack[-1]
         while stack and stack[-1].file is None and stack[-1].pos >= len(stack[-1].text) and not stack[-1].closes:
             if len(stack) == 1:
                 return None

@@ -170,3 +170,8 @@ def test_macros_in_a_loop_are_expanded():
         body("\\def\\x{a}\\def\\r{2}\\foreach \\x in {\\r,3}{\\draw (\\x,\\r);}")
         == "\\foreach \\x in {2,3}{\\draw (\\x,2);}"
     )
+
+
+def test_a_number_that_a_picture_computes_is_no_macro_of_the_paper():
+    picture = "\\begin{tikzpicture}\\pgfmathsetmacro{\\x}{1+\\y}\\draw (\\x,0);\\end{tikzpicture}"
+    assert body(f"\\def\\x{{a}}\\def\\y{{2}}{picture}\\x") == picture.replace("\\y", "2") + "a"

@@ -1,4 +1,4 @@
-r"""``\foreach \x in {...} {...}`` of TikZ: its variables are no macros of the paper within it."""
+r"""TikZ's variables, ``\foreach \x in {...} {...}`` and ``\pgfmathsetmacro\x``, are no macros of the paper."""
 
 import re
 
@@ -10,6 +10,7 @@ _HEAD = re.compile(
     r"[ \t\n]*+(?:\[[^\[\]]{0,500}\][ \t\n]*+)?in(?![A-Za-z])"
 )
 _NAME = re.compile(r"\\([A-Za-z]+)")
+_VARIABLE = re.compile(r"[ \t]*+\{?[ \t]*+\\([A-Za-z]+)")
 _GROUP = re.compile(r"[ \t\n]*+(?=\{)")
 
 
@@ -47,5 +48,15 @@ def _behind_groups(text: str, start: int) -> int:
     return start
 
 
+def _set_variable(x: Expander, match: re.Match[str]) -> bool:
+    found = _VARIABLE.match(x.stack[-1].text, match.end())
+    if found is not None and found[1] in x.actions:
+        x.define(found[1], None)
+    return False
+
+
 #: Commands by their names.
-LOOPS: dict[str, Command] = {"foreach": _foreach}
+VARIABLES: dict[str, Command] = {
+    "foreach": _foreach,
+    **dict.fromkeys(("pgfmathsetmacro", "pgfmathtruncatemacro", "pgfmathsetlengthmacro"), _set_variable),
+}
