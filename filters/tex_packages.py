@@ -35,7 +35,7 @@ def _usepackage(x: Expander, match: re.Match[str]) -> bool:
         return False
     for name in _COMMENT.sub("", found[1]).split(","):
         package = x.resolve("usepackage", name.strip(), frame.file or "") if name.strip() else None
-        if package is not None and package.name not in x.state.packages:
+        if package is not None and package.name.lower().endswith(".sty") and package.name not in x.state.packages:
             x.state.packages.add(package.name)
             if is_own_package(package.text):
                 _read_package(x, package)

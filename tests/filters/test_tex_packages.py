@@ -13,8 +13,10 @@ from tests.filters.latex_papers import clean
 OWN = "\\ProvidesPackage{own}\nText of no paper.\n\\newcommand{\\R}{\\mathbb{R}}% c\n\\def\\of#1{(#1)}\n"
 
 
-def text_of(source, package, preamble="\\usepackage{own}", **files):
-    paper = clean(f"{preamble}\n\\begin{{document}}\\section{{S}}{source}\\end{{document}}", {"own": package, **files})
+def text_of(source, package, preamble="\\usepackage{own}", files=None):
+    paper = clean(
+        f"{preamble}\n\\begin{{document}}\\section{{S}}{source}\\end{{document}}", {"own.sty": package, **(files or {})}
+    )
     assert isinstance(paper, Paper), paper
     return paper.text.removeprefix("\\section{S}").removesuffix("\n")
 
@@ -24,7 +26,7 @@ def text_of(source, package, preamble="\\usepackage{own}", **files):
 )
 def test_macros_of_an_own_package_are_expanded_and_its_text_is_none_of_the_paper(preamble):
     assert text_of("$\\R\\of{a}$", OWN, preamble) == "$\\mathbb{R}(a)$"
-    paper = clean(f"{preamble}\n\\begin{{document}}a\\end{{document}}", {"own": OWN})
+    paper = clean(f"{preamble}\n\\begin{{document}}a\\end{{document}}", {"own.sty": OWN})
     assert isinstance(paper, Paper)
     assert paper.text == "a\n"
     assert (paper.facts["macros_defined"], paper.facts["comments"], paper.facts["missing_inputs"]) == (
@@ -87,8 +89,8 @@ def test_a_package_of_two_hundred_thousand_characters_is_read_and_no_longer_one(
 
 
 def test_packages_read_packages_and_files_each_once():
-    files = {"more": "\\RequirePackage{own}\\newcommand{\\y}{\\R^2}\\input{last}", "last": "\\def\\z{\\y}"}
-    assert text_of("$\\z$", OWN + "\\RequirePackage{more}", **files) == "$\\mathbb{R}^2$"
+    files = {"more.sty": "\\RequirePackage{own}\\newcommand{\\y}{\\R^2}\\input{last}", "last.tex": "\\def\\z{\\y}"}
+    assert text_of("$\\z$", OWN + "\\RequirePackage{more}", files=files) == "$\\mathbb{R}^2$"
 
 
 @pytest.mark.parametrize("rest", ["\\iftrue", "{", "$", "}", "\\begin{equation}", "\\iffalse", "\\endinput", "\\end"])
