@@ -21,7 +21,8 @@ _COMMENT = re.compile(r"%[^\n]*+")
 _MOST_CHARS = 200_000
 #: What tells a package that others published: its licence, its options, how it lays out titles and sections.
 _PUBLISHED = re.compile(
-    r"LPPL|LaTeX Project Public|docstrip|copyright|\(c\)|all rights reserved|general public license|\bctan\b"
+    r"LPPL|LaTeX Project Public|docstrip|copyright|\(c\) *(?:by\b|\d{4})|all rights reserved"
+    r"|general public license|\bctan\b"
     r"|\\(?:DeclareOption|ProcessOptions|ExecuteOptions|DeclareOptionX|SetupKeyvalOptions)\b"
     r"|\\(?:@maketitle|@startsection|@makecaption|@sect|ps@[A-Za-z]+|@outputpage|output)(?![A-Za-z@])",
     re.IGNORECASE,

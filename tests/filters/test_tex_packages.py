@@ -76,6 +76,7 @@ def test_environments_of_an_own_package_are_expanded():
         "\\def\\@maketitle{a}",
         "\\def\\section{\\@startsection{section}{1}}",
         "\\def\\ps@plain{}",
+        "% (c) 1998 A. Nonymous",
     ],
 )
 def test_a_package_that_others_published_is_not_read(mark):
@@ -86,6 +87,10 @@ def test_a_package_that_others_published_is_not_read(mark):
 def test_a_package_of_two_hundred_thousand_characters_is_read_and_no_longer_one():
     assert is_own_package(OWN + " " * (200_000 - len(OWN)))
     assert not is_own_package(OWN + " " * (200_001 - len(OWN)))
+
+
+def test_a_letter_in_parentheses_is_no_copyright():
+    assert text_of("$\\fc$", "\\newcommand{\\fc}{f(c)}") == "$f(c)$"
 
 
 def test_packages_read_packages_and_files_each_once():
