@@ -16,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from filters.latex_bibliography import cut_spans, find_bibliography
 from filters.latex_sections import Front, find_front
 from filters.tex_commands import COMMANDS
-from filters.tex_expand import BlowUpError, Expander, Included, Limits, RecursionFoundError, Resolve
+from filters.tex_expand import Expander
 from filters.tex_input import Frame
 from filters.tex_internals import KERNEL_MACROS
+from filters.tex_state import BlowUpError, Included, Limits, RecursionFoundError, Resolve
+from filters.tex_tokens import unify_lines
 from filters.verdict import Drop, Reason
 
 __all__ = ["Included", "LatexReason", "LatexSettings", "Paper", "Resolve", "clean_paper"]
@@ -102,7 +104,7 @@ def clean_paper(main: Included, resolve: Resolve, settings: LatexSettings) -> Pa
     while True:
         expander = Expander(COMMANDS, KERNEL_MACROS, resolve, limits)
         expander.state.frozen = frozen
-        expander.stack.append(Frame(_lines(main.text), file=main.name))
+        expander.stack.append(Frame(unify_lines(main.text), file=main.name))
         try:
             expander.run()
         except RecursionFoundError as found:
@@ -113,11 +115,6 @@ def clean_paper(main: Included, resolve: Resolve, settings: LatexSettings) -> Pa
             return Drop(LatexReason.BLOW_UP, measured=blown.measured, limit=blown.limit)
         else:
             return _cut(expander, settings)
-
-
-def _lines(text: str) -> str:
-    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    return text if text.endswith("\n") else text + "\n"
 
 
 def _cut(expander: Expander, settings: LatexSettings) -> Paper | Drop:

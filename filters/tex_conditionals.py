@@ -12,28 +12,25 @@ from filters.tex_names import CONDITIONALS
 from filters.tex_tokens import comment_end
 
 _PIECE = re.compile(r"\\(?:([A-Za-z@]+)|.)|%", re.DOTALL)
-_CHARACTERS = re.compile(r"\s*([^\s\\{}%#])([^\\{}%#])")
-_NUMBERS = re.compile(r"\s*(-?[0-9]+)\s*([<=>])\s*(-?[0-9]+)(?:[ \t]|\n(?![ \t]*\n)|(?=[^0-9]))")
-_DETOKENIZE = re.compile(r"[ \t]*+\\relax[ \t]*+\\detokenize[ \t]*+(?=\{)")
-_RELAX = re.compile(r"[ \t]*+\\relax(?![A-Za-z@])[ \t]*+")
 _UNDEFINED = frozenset(("undefined", "@undefined", "UnDefined", "Undefined"))
 _EMPTY = frozenset(("empty", "@empty"))
 
 
-def _decide(x: Expander, *, decided: bool) -> bool:
-    """Go on in the branch taken."""
+def decide(x: Expander, *, decided: bool, inside: int = 0) -> bool:
+    """Go on in the branch taken; ``inside`` are the conditionals that the test opened and that are open yet."""
     x.facts["conditionals"] += 1
     if decided:
         x.state.conditions.append(True)
         return x.drop()
-    if _skip(x, stop_at_else=True):
+    took_else = _skip(x, depth=inside, stop_at_else=True)
+    del x.state.conditions[len(x.state.conditions) - inside :]
+    if took_else:
         x.state.conditions.append(True)
     return x.drop()
 
 
-def _skip(x: Expander, *, stop_at_else: bool) -> bool:
-    r"""Skip a branch; tell whether it ended in ``\else``."""
-    depth = 0
+def _skip(x: Expander, *, depth: int = 0, stop_at_else: bool) -> bool:
+    r"""Skip a branch, in which so many conditionals are open; tell whether it ended in ``\else``."""
     while frame := x.settle():
         text, position = frame.text, frame.pos
         while found := _PIECE.search(text, position):
@@ -76,7 +73,7 @@ def _user_if(*, value: bool) -> Command:
     def command(x: Expander, match: re.Match[str]) -> bool:
         x.take(match)
         x.read_blanks()
-        return _decide(x, decided=value)
+        return decide(x, decided=value)
 
     return command
 
@@ -102,52 +99,13 @@ def _undecided(x: Expander, match: re.Match[str]) -> bool:
 def _constant(x: Expander, match: re.Match[str]) -> bool:
     x.take(match)
     x.read_blanks()
-    return _decide(x, decided=match[1] == "iftrue")
+    return decide(x, decided=match[1] == "iftrue")
 
 
 def _mode(x: Expander, match: re.Match[str]) -> bool:
     x.take(match)
     x.read_blanks()
-    return _decide(x, decided=bool(x.state.math))
-
-
-def _if(x: Expander, match: re.Match[str]) -> bool:
-    x.take(match)
-    if (empty := _tests_empty(x)) is not None:
-        return _decide(x, decided=empty)
-    frame = x.settle()
-    found = _CHARACTERS.match(frame.text, frame.pos) if frame else None
-    if frame is None or found is None:
-        return _undecided(x, match)
-    frame.pos = found.end()
-    return _decide(x, decided=found[1] == found[2])
-
-
-def _tests_empty(x: Expander) -> bool | None:
-    r"""Read ``\if\relax\detokenize{...}\relax``, which asks whether the group is empty."""
-    frame = x.settle()
-    found = _DETOKENIZE.match(frame.text, frame.pos) if frame else None
-    if frame is None or found is None:
-        return None
-    frame.pos = found.end()
-    inner = x.read_group()
-    frame = x.settle()
-    if inner is None or frame is None:
-        return None
-    if relax := _RELAX.match(frame.text, frame.pos):
-        frame.pos = relax.end()
-    return not inner.strip()
-
-
-def _ifnum(x: Expander, match: re.Match[str]) -> bool:
-    x.take(match)
-    frame = x.settle()
-    found = _NUMBERS.match(frame.text, frame.pos) if frame else None
-    if frame is None or found is None:
-        return _undecided(x, match)
-    frame.pos = found.end()
-    left, right = int(found[1]), int(found[3])
-    return _decide(x, decided={"<": left < right, "=": left == right, ">": left > right}[found[2]])
+    return decide(x, decided=bool(x.state.math))
 
 
 def _ifx(x: Expander, match: re.Match[str]) -> bool:
@@ -161,7 +119,7 @@ def _ifx(x: Expander, match: re.Match[str]) -> bool:
         x.facts["undecided"] += 1
         x.out.put(match[0] + first + second)
         return x.resume()
-    return _decide(x, decided=first == second or meanings[0] == meanings[1])
+    return decide(x, decided=first == second or meanings[0] == meanings[1])
 
 
 def _differ(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
@@ -188,7 +146,7 @@ def _ifdefined(x: Expander, match: re.Match[str]) -> bool:
     token = x.read_token()
     if token is None or not isinstance(x.actions.get(token[1:]), Macro):
         return _undecided(x, match)
-    return _decide(x, decided=True)
+    return decide(x, decided=True)
 
 
 def _other(x: Expander, _: re.Match[str]) -> bool:
@@ -229,8 +187,6 @@ CONDITIONAL_COMMANDS: dict[str, Command] = {
     "iftrue": _constant,
     "iffalse": _constant,
     "ifmmode": _mode,
-    "if": _if,
-    "ifnum": _ifnum,
     "ifx": _ifx,
     "ifdefined": _ifdefined,
     **dict.fromkeys(("ifcat", "ifdim", "ifodd", "ifcase", "ifhmode", "ifvmode", "ifinner", "ifvoid"), _other),

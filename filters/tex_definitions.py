@@ -10,13 +10,17 @@ from collections.abc import Sequence
 
 from filters.tex_expand import Command, Expander
 from filters.tex_macros import Argument, Macro, make_macro
-from filters.tex_names import PROTECTED, PROTECTED_ENVIRONMENTS, PROVIDED
+from filters.tex_names import LOOKS, PROTECTED, PROTECTED_ENVIRONMENTS, PROVIDED
 from filters.tex_tokens import SCAN_AT, strip_comments
 
 _PARAMETER = re.compile(r"#([1-9])")
 _TOKEN = re.compile(r"\\[A-Za-z@]+|\\.|[ \t\n]+|.", re.DOTALL)
 _DEF_TEXT = re.compile(r"(?:[^{}\\%]|\\(?:[A-Za-z@]+|[^A-Za-z@])|%[^\n]*\n?){0,400}+(?=\{)", re.DOTALL)
 _AT_WORD = re.compile(r"\\([A-Za-z@]*@[A-Za-z@]*)")
+#: What a macro defines.
+_DEFINED = re.compile(
+    r"\\(?:(?:re)?newcommand|providecommand|[gex]?def|let)(?![A-Za-z@])\*?[ \t\n]*\{?[ \t\n]*\\([A-Za-z@]+)"
+)
 _PREFIXES = frozenset(("global", "long", "outer", "protected"))
 
 
@@ -27,16 +31,24 @@ def at_letter(x: Expander) -> bool:
 
 def install(x: Expander, name: str, macro: Macro, *, everywhere: bool = False) -> None:
     """Note a macro, unless its name is one that keeps its meaning."""
+    if x.state.package and not _may_come_from_package(name, macro):
+        return
     x.facts["macros_defined"] += 1
     if name in PROTECTED:
         x.facts["protected"] += 1
         return
     if macro.machinery:
         x.state.unexpandable.add(name)
+        x.state.unsure.update(_DEFINED.findall(macro.body))
     elif macro.literal and macro.body[:1] == "\\":
         x.state.kept.add(macro.body[1:])
     x.state.defined.add(name)
     x.define(name, macro, everywhere=everywhere)
+
+
+def _may_come_from_package(name: str, macro: Macro) -> bool:
+    """Tell whether a macro of a package is one that authors write: of no internals, under a name that LaTeX has not."""
+    return "@" not in name and "@" not in macro.body and not macro.machinery and name not in PROVIDED | LOOKS
 
 
 def _newcommand(x: Expander, match: re.Match[str]) -> bool:
@@ -49,6 +61,8 @@ def _newcommand(x: Expander, match: re.Match[str]) -> bool:
     if name is None or arguments is None or body is None:
         return x.leave(match)
     known = isinstance(x.actions.get(name), Macro) or (match[1] == "providecommand" and name in PROVIDED)
+    if x.state.package and match[1] == "renewcommand" and not known:  # LaTeX's own, for the looks of it
+        return x.drop()
     if not known or match[1] in {"renewcommand", "DeclareRobustCommand"}:
         install(x, name, make_macro(name, body, arguments, at=at))
     return x.drop()
@@ -217,6 +231,8 @@ def _newenvironment(x: Expander, match: re.Match[str]) -> bool:
 
 def define_environment(x: Expander, name: str, begin: Macro, end: Macro) -> None:
     """Note an environment, as its two ends."""
+    if x.state.package and not all(_may_come_from_package(name, one) for one in (begin, end)):
+        return
     x.facts["macros_defined"] += 1
     if name in PROTECTED_ENVIRONMENTS:
         x.facts["protected"] += 1

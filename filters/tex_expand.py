@@ -11,128 +11,20 @@ than ``max_depth`` is taken for one that never ends.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from filters.tex_input import Frame, Reader
-from filters.tex_macros import Macro, substitute
-from filters.tex_names import TAKES_ONE, TAKES_TWO
+from filters.tex_macros import Macro, all_work_out, is_plain, is_plain_text, substitute
+from filters.tex_meanings import Meanings
 from filters.tex_output import Event, Output
-from filters.tex_tokens import comment_end, skip_comment
+from filters.tex_state import BlowUpError, Limits, RecursionFoundError, Resolve, State
+from filters.tex_tokens import comment_end, is_argument, is_token, skip_comment
 
 _ENVIRONMENT_END = re.compile(r"\\(?:begin|end)\{[^{}]*\}[ \t]*\Z")
-_ONE = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_ONE | TAKES_TWO))})[ \t]*\Z")
-_SECOND = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_TWO))})[ \t]*(?:\{{[^{{}}]*\}}|\\[A-Za-z]+|[^\\{{}}\s])[ \t]*\Z")
-_LOOK_BACK = 80  # characters before a macro in which a command may stand whose argument it is
 _INDENT = re.compile(r"[ \t]*+")
-_TOKEN = re.compile(r"\\(?:[A-Za-z]+[ \t]*|[^A-Za-z])|\{[^{}]*\}")
 _REST = re.compile(r"[ \t]*+(?:%[^\n]*+)?(?:\n|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class Included:
-    """A file of an e-print, decoded.
-
-    Attributes:
-        name: Its path among the paper's files.
-        text: Its text.
-    """
-
-    name: str
-    text: str
-
-
-#: ``(command, argument as written, name of the file that asks)`` -> the file, or ``None`` where there is none.
-Resolve = Callable[[str, str, str], Included | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a paper may cost.
-
-    Attributes:
-        max_expansions: Macros expanded and files read.
-        max_work_chars: Characters of bodies and arguments read.
-        max_output_chars: Characters written.
-        max_depth: Macros that come out of each other.
-    """
-
-    max_expansions: int
-    max_work_chars: int
-    max_output_chars: int
-    max_depth: int
-
-
-class BlowUpError(Exception):
-    """A paper costs more than it may."""
-
-    def __init__(self, measured: int, limit: int) -> None:
-        super().__init__(f"{measured} > {limit}")
-        self.measured = measured
-        self.limit = limit
-
-
-class RecursionFoundError(Exception):
-    """A macro never ends."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-def is_argument(text: str, start: int) -> bool:
-    r"""Tell whether what begins here is the argument of a command of LaTeX, which takes one token.
-
-    >>> is_argument(r"\sqrt\x", 5), is_argument(r"\frac1\x", 6), is_argument(r"\alpha\x", 6)
-    (True, True, False)
-    """
-    before = text[max(0, start - _LOOK_BACK) : start]
-    if "\\" not in before:
-        return False
-    return _ONE.search(before) is not None or _SECOND.search(before) is not None
-
-
-def is_token(text: str) -> bool:
-    """Tell whether a text is one token, or one group."""
-    return len(text) == 1 or _TOKEN.fullmatch(text) is not None
-
-
 Command = Callable[["Expander", "re.Match[str]"], bool]
-
-
-@dataclass(slots=True)
-class _Saved:
-    depth: int
-    name: str
-    old: "Macro | Command | None"
-    serial: int
-
-
-@dataclass(slots=True)
-class State:
-    """What is true at a place of the source.
-
-    Attributes:
-        depth: Open groups.
-        math: Whether it is mathematics: 0 for text, 1 within a line, 2 in a display.
-        texts: Groups in mathematics that hold text: how deep each is, and what it stands in.
-        conditions: Open conditionals: whether each was decided here.
-        frozen: Macros that are not to be expanded.
-        defined: Macros that can be expanded, all that ever were.
-        known: Names of conditionals.
-    """
-
-    depth: int = 0
-    math: int = 0
-    texts: list[tuple[int, int]] = field(default_factory=list)
-    conditions: list[bool] = field(default_factory=list)
-    frozen: frozenset[str] = frozenset()
-    defined: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
-    unexpandable: set[str] = field(default_factory=set)
-    known: set[str] = field(default_factory=set)
-    sentinels: set[str] = field(default_factory=set)
-    comments: set[str] = field(default_factory=lambda: {"comment"})
-    environments: list[tuple[str, bool]] = field(default_factory=list)
 
 
 class Expander(Reader):
@@ -143,7 +35,8 @@ class Expander(Reader):
     ) -> None:
         super().__init__()
         self.commands = commands
-        self.actions: dict[str, Macro | Command] = {**commands, **macros}
+        self.meanings: Meanings[Macro | Command] = Meanings({**commands, **macros})
+        self.actions = self.meanings.now
         self.resolve = resolve
         self.limits = limits
         self.out = Output()
@@ -151,9 +44,6 @@ class Expander(Reader):
         self.facts: Counter[str] = Counter()
         self.left: list[tuple[str, int]] = []
         self.expansions = 0
-        self._saved: list[_Saved] = []
-        self._global: dict[str, int] = {}
-        self._serial = 0
         self._quiet = False
         self._checked: tuple[int, dict[str, bool]] = 0, {}
 
@@ -228,26 +118,11 @@ class Expander(Reader):
             state.depth -= 1
         while state.texts and state.texts[-1][0] >= state.depth:
             state.math = state.texts.pop()[1]
-        saved = self._saved
-        while saved and saved[-1].depth > state.depth:
-            one = saved.pop()
-            if self._global.get(one.name, 0) < one.serial:
-                self._set(one.name, one.old)
+        self.meanings.close(state.depth)
 
     def define(self, name: str, macro: "Macro | Command | None", *, everywhere: bool = False) -> None:
         """Give a name a meaning, within this group or everywhere."""
-        self._serial += 1
-        if everywhere:
-            self._global[name] = self._serial
-        elif self.state.depth:
-            self._saved.append(_Saved(self.state.depth, name, self.actions.get(name), self._serial))
-        self._set(name, macro)
-
-    def _set(self, name: str, meaning: "Macro | Command | None") -> None:
-        if meaning is None:
-            self.actions.pop(name, None)
-        else:
-            self.actions[name] = meaning
+        self.meanings.define(name, macro, None if everywhere else self.state.depth)
 
     # Writing.
 
@@ -271,9 +146,10 @@ class Expander(Reader):
         """Begin to read what belongs to a command: all before it is written, and it can be put back."""
         frame = self.stack[-1]
         self.look(0)
-        self.flush(frame, match.start())
+        if frame.start < match.start():
+            self.flush(frame, match.start())
         frame.pos = match.end()
-        self.begin()
+        self.trail = [(frame, frame.pos)]
 
     def resume(self) -> bool:
         """Go on with what comes next in the input."""
@@ -307,6 +183,24 @@ class Expander(Reader):
         self.stack.append(frame)
         self.out.seam(math=bool(self.state.math))
         return frame
+
+    def read_next(self, text: str, *, at: bool) -> bool:
+        """Read what a command comes to, whose braces are paired, before all else."""
+        depth = self.stack[-1].depth + 1
+        self.spend(len(text))
+        self.resume()
+        if depth <= self.limits.max_depth and is_plain_text(text, self.actions.keys(), at=at):
+            self._write_body(text)
+        else:
+            self.push(text, depth, at=at)
+        return True
+
+    def _write_body(self, text: str) -> None:
+        math = bool(self.state.math)
+        self.out.seam(math=math)
+        self.out.put(text)
+        self.out.seam(math=math)
+        self.keep_line_end(text)
 
     def spend(self, characters: int) -> None:
         """Count one expansion, and the characters it takes."""
@@ -352,7 +246,7 @@ class Expander(Reader):
             raise RecursionFoundError(macro.name)
         braced = is_argument(frame.text, match.start())
         self.take(match)
-        values = self._call(macro, match)
+        values = self.read_call(macro, match)
         if values is None:
             self.left.append((macro.name, self.out.length))
             return self.leave(match)
@@ -364,44 +258,28 @@ class Expander(Reader):
             text = f"{{{text}}}"
         if macro.literal:
             self._write_literal(text)
-        elif "\\" not in text and "{" not in text and "$" not in text:
-            self.out.seam(math=bool(self.state.math))
-            self.out.put(text)
-            self.out.seam(math=bool(self.state.math))
-            self.keep_line_end(text)
+        elif is_plain(macro, values, self.actions.keys()):
+            self._write_body(text)
         else:
             self.push(text, depth, at=macro.at)
         return True
 
     def can_expand(self, macro: Macro) -> bool:
         """Tell whether a macro can be worked out here, and so can those of its parts that only a package may use."""
-        if macro.machinery or macro.name in self.state.frozen:
+        if macro.machinery or macro.name in self.state.frozen or macro.name in self.state.unsure:
             return False
         return not macro.at or not macro.internals or self._can_expand_all(macro)
 
     def _can_expand_all(self, macro: Macro) -> bool:
-        if self._checked[0] != self._serial:
-            self._checked = self._serial, {}
+        if self._checked[0] != self.meanings.serial:
+            self._checked = self.meanings.serial, {}
         known = self._checked[1]
         if macro.name not in known:
-            known[macro.name] = self._look_through(macro)
+            known[macro.name] = all_work_out(macro, self.actions, self.state.frozen, self.state.sentinels)
         return known[macro.name]
 
-    def _look_through(self, macro: Macro) -> bool:
-        seen, open_ = {macro.name}, [macro]
-        while open_:
-            for word in open_.pop().internals:
-                action = self.actions.get(word)
-                if action is None and word not in self.state.sentinels:
-                    return False
-                if isinstance(action, Macro) and word not in seen:
-                    if action.machinery or word in self.state.frozen:
-                        return False
-                    seen.add(word)
-                    open_.append(action)
-        return True
-
-    def _call(self, macro: Macro, match: "re.Match[str]") -> list[str] | None:
+    def read_call(self, macro: Macro, match: "re.Match[str]") -> list[str] | None:
+        """Read what a macro's call has behind its name; ``None`` where its arguments are not there."""
         blanks = self.read_blanks() if match[0][-1].isalpha() else ""
         if macro.prefix is not None and macro.prefix.pattern:
             frame = self.settle()
@@ -419,9 +297,10 @@ class Expander(Reader):
         """Write a token of LaTeX under its own name, whatever that means to the user."""
         command = self.commands.get(text[1:]) if text.startswith("\\") else None
         if command is None:
-            self.out.seam(math=bool(self.state.math))
+            math = bool(self.state.math)
+            self.out.seam(math=math)
             self.out.put(text)
-            self.out.seam(math=bool(self.state.math))
+            self.out.seam(math=math)
             return
         frame = self.push(text, self.stack[-1].depth + 1)
         match = frame.scan.match(text)
@@ -430,10 +309,10 @@ class Expander(Reader):
 
     def expand_text(self, text: str, *, at: bool) -> str:
         r"""Expand a text by itself, as ``\edef`` does: nothing is defined meanwhile."""
-        stack, out, left, quiet, trail = self.stack, self.out, len(self.left), self._quiet, self._trail
+        stack, out, left, quiet, trail = self.stack, self.out, len(self.left), self._quiet, self.trail
         self.stack, self.out, self._quiet = [Frame(text, 1, at=at)], Output(), True
         self.run()
         result = "".join(self.out.pieces)
-        self.stack, self.out, self._quiet, self._trail = stack, out, quiet, trail
+        self.stack, self.out, self._quiet, self.trail = stack, out, quiet, trail
         del self.left[left:]
         return result

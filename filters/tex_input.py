@@ -5,13 +5,13 @@ read is a stack. All reading goes forward, and what is read in vain can be put b
 """
 
 import re
-from dataclasses import dataclass
 
 from filters.tex_macros import Argument, trim
 from filters.tex_tokens import BLANKS, SCAN, SCAN_AT, group_end, skip_comment, strip_comments
 
 _WORD = re.compile(r"\\(?:[A-Za-z]+|[^A-Za-z])", re.DOTALL)
 _WORD_AT = re.compile(r"\\(?:[A-Za-z@]+|[^A-Za-z@])", re.DOTALL)
+_SKIPPED = frozenset(" \t\n%")
 _BRACKET = re.compile(r"\\.|%[^\n]*+|[{}\]]", re.DOTALL)
 
 
@@ -44,12 +44,8 @@ class Frame:
         self.missing: set[str] = set()
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place to come back to."""
-
-    frame: Frame
-    pos: int
+#: Places to come back to: what was read, and how far.
+Trail = list[tuple[Frame, int]]
 
 
 class Reader:
@@ -58,33 +54,37 @@ class Reader:
     def __init__(self) -> None:
         self.stack: list[Frame] = []
         self.work = 0  # characters that were looked through
-        self._trail: list[Mark] | None = None
+        self.trail: Trail | None = None
 
     def begin(self) -> None:
         """Remember this place, so that all that is read from here on can be put back."""
-        self._trail = [Mark(self.stack[-1], self.stack[-1].pos)] if self.stack else []
+        self.trail = [(self.stack[-1], self.stack[-1].pos)] if self.stack else []
 
     def put_back(self) -> None:
         """Go back to the place remembered."""
-        trail, self._trail = self._trail or [], None
-        for number, mark in enumerate(reversed(trail)):
-            mark.frame.pos = mark.pos
+        trail, self.trail = self.trail or [], None
+        for number, (frame, pos) in enumerate(reversed(trail)):
+            frame.pos = pos
             if number:  # the last one is still on the stack
-                self.stack.append(mark.frame)
+                self.stack.append(frame)
 
     def settle(self) -> Frame | None:
         """Give what is read from now, bodies that are read to their end being left."""
         stack = self.stack
+        if stack and stack[-1].pos < len(stack[-1].text):
+            return stack[-1]
         while stack and stack[-1].file is None and stack[-1].pos >= len(stack[-1].text) and not stack[-1].closes:
             if len(stack) == 1:
                 return None
             stack.pop()
-            if self._trail is not None:
-                self._trail.append(Mark(stack[-1], stack[-1].pos))
+            if self.trail is not None:
+                self.trail.append((stack[-1], stack[-1].pos))
         return stack[-1] if stack and stack[-1].pos < len(stack[-1].text) else None
 
     def skip_blanks(self) -> Frame | None:
         """Skip blanks and comments up to the next token; an empty line is one."""
+        if (frame := self.settle()) is None or frame.text[frame.pos] not in _SKIPPED:
+            return frame
         while frame := self.settle():
             start = frame.pos
             frame.pos = BLANKS.match(frame.text, start).end()  # type: ignore[union-attr]  # matches everywhere
@@ -142,8 +142,9 @@ class Reader:
     def read_group(self) -> str | None:
         """Read what stands in braces, as written; ``None`` where no group begins or it has no end."""
         frame = self.skip_blanks()
-        if frame is None or frame.text[frame.pos] != "{":
-            return None
+        return self._group(frame) if frame is not None and frame.text[frame.pos] == "{" else None
+
+    def _group(self, frame: Frame) -> str | None:
         end = group_end(frame.text, frame.pos)
         self.work += (end if end >= 0 else len(frame.text)) - frame.pos
         if end < 0:
@@ -154,13 +155,14 @@ class Reader:
 
     def read_argument(self) -> str | None:
         """Read an argument that nothing delimits: a group without its braces, or a token."""
-        if self.peek() == "{":
-            inner = self.read_group()
-            return None if inner is None else trim(strip_comments(inner))
-        frame = self.settle()
-        if frame is None or frame.text[frame.pos] in "}\n":
+        frame = self.skip_blanks()
+        if frame is None:
             return None
-        return self.read_token()
+        first = frame.text[frame.pos]
+        if first == "{":
+            inner = self._group(frame)
+            return None if inner is None else trim(strip_comments(inner))
+        return None if first in "}\n" else self.read_token()
 
     def read_star(self) -> bool:
         """Read a star, if there is one."""

@@ -33,7 +33,7 @@ def _ifnextchar(x: Expander, match: re.Match[str]) -> bool:
     if wanted is None or yes is None or no is None:
         return x.leave(match)
     found = x.peek_token()
-    return _push(x, yes if found == _BGROUP.get(wanted, wanted) else no)
+    return x.read_next(yes if found == _BGROUP.get(wanted, wanted) else no, at=True)
 
 
 def _ifstar(x: Expander, match: re.Match[str]) -> bool:
@@ -41,7 +41,7 @@ def _ifstar(x: Expander, match: re.Match[str]) -> bool:
     yes, no = x.read_argument(), x.read_argument()
     if yes is None or no is None:
         return x.leave(match)
-    return _push(x, yes if x.read_star() else no)
+    return x.read_next(yes if x.read_star() else no, at=True)
 
 
 def _ifundefined(x: Expander, match: re.Match[str]) -> bool:
@@ -49,7 +49,7 @@ def _ifundefined(x: Expander, match: re.Match[str]) -> bool:
     name, yes, no = x.read_argument(), x.read_argument(), x.read_argument()
     if name is None or yes is None or no is None or "\\" in name:
         return x.leave(match)
-    return _push(x, no if name in x.actions else yes)
+    return x.read_next(no if name in x.actions else yes, at=True)
 
 
 def _csname(x: Expander, match: re.Match[str]) -> bool:
@@ -120,7 +120,7 @@ def _ifthenelse(x: Expander, match: re.Match[str]) -> bool:
     left, right = (x.expand_text(side, at=False) if "\\" in side else side for side in found.groups())
     if left != right and "\\" in left + right:
         return x.leave(match)
-    return _push(x, yes if left == right else no)
+    return x.read_next(yes if left == right else no, at=True)
 
 
 def _ifempty(x: Expander, match: re.Match[str]) -> bool:
@@ -128,7 +128,7 @@ def _ifempty(x: Expander, match: re.Match[str]) -> bool:
     test, yes, no = x.read_argument(), x.read_argument(), x.read_argument()
     if test is None or yes is None or no is None:
         return x.leave(match)
-    return _push(x, no if test.strip() else yes)
+    return x.read_next(no if test.strip() else yes, at=True)
 
 
 #: Commands by their names.

@@ -6,11 +6,11 @@ that comes out reads as the tokens that TeX would have.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, KeysView, Mapping, Sequence
 from dataclasses import dataclass
 
 from filters.tex_names import HARMLESS, MACHINERY
-from filters.tex_tokens import ends_in_word, is_letter, strip_comments
+from filters.tex_tokens import ends_in_word, group_end, is_letter, strip_comments
 
 _PARAMETER = re.compile(r"\\.|#([1-9#])", re.DOTALL)
 _WORDS = re.compile(r"\\([A-Za-z@]+|.)", re.DOTALL)
@@ -52,6 +52,7 @@ class Macro:
         machinery: Whether it uses what is not worked out here.
         literal: Whether it stands for one token of LaTeX (``\let``), which no later definition changes.
         at: Whether ``@`` is a letter in it.
+        closed: Whether its braces are paired, and it neither opens nor closes mathematics by a ``$``.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Macro:
     machinery: bool = False
     literal: bool = False
     at: bool = False
+    closed: bool = False
 
 
 def make_macro(
@@ -88,7 +90,56 @@ def make_macro(
         internals=tuple(word for word in words if "@" in word and len(word) > 1 and word not in HARMLESS),
         machinery=not understood or _uses_machinery(body, words),
         at=at,
+        closed="$" not in body and "%" not in body and group_end(f"{{{body}}}", 0) == len(body) + 2,
     )
+
+
+def is_plain(macro: Macro, values: Sequence[str], known: KeysView[str]) -> bool:
+    r"""Tell whether nothing in what a call becomes means anything to the reader.
+
+    Args:
+        macro: The macro.
+        values: Its arguments, braces paired in each.
+        known: Names of all commands that mean something.
+
+    >>> is_plain(make_macro("x", r"\mathbf{#1}", [Argument("m")]), [r"\alpha"], {"beta": 0}.keys())
+    True
+    """
+    if not macro.closed or not known.isdisjoint(macro.words):
+        return False
+    return all(not value or is_plain_text(value, known, at=macro.at) for value in values)
+
+
+def is_plain_text(text: str, known: KeysView[str], *, at: bool) -> bool:
+    """Tell the same of a text whose braces are paired."""
+    if "$" in text or "%" in text:
+        return False
+    return known.isdisjoint((_WORDS if at else _WORDS_PLAIN).findall(text))
+
+
+def all_work_out(
+    macro: Macro, known: Mapping[str, object], frozen: Collection[str], sentinels: Collection[str]
+) -> bool:
+    """Tell whether the internals that a macro is made of, and those that they are made of, can be worked out.
+
+    Args:
+        macro: The macro.
+        known: What names mean.
+        frozen: Macros that are not to be expanded.
+        sentinels: Names that only mark where an argument ends.
+    """
+    seen, open_ = {macro.name}, [macro]
+    while open_:
+        for word in open_.pop().internals:
+            meaning = known.get(word)
+            if meaning is None and word not in sentinels:
+                return False
+            if isinstance(meaning, Macro) and word not in seen:
+                if meaning.machinery or word in frozen:
+                    return False
+                seen.add(word)
+                open_.append(meaning)
+    return True
 
 
 def _uses_machinery(body: str, words: Sequence[str]) -> bool:

@@ -55,6 +55,15 @@ PROTECTED = SECTIONS - names("subsec subsubsec heading head newsec") | names(
 PROVIDED = PROTECTED | names(
     "url href path doi texttt textbf textit emph textsc mathbb mathbf mathcal text bm boldsymbol"
 )
+#: Names of LaTeX's looks, which a package beside a paper may change: what stands in the paper is not that.
+LOOKS = names(
+    """quote quotation verse center flushleft flushright titlepage list trivlist minipage tabbing picture proof theorem
+    enumerate itemize description equation eqnarray displaymath tabular array footnoterule arraystretch baselinestretch
+    figurename tablename refname bibname abstractname contentsname appendixname chaptername partname indexname today
+    labelitemi labelitemii labelenumi labelenumii topfraction bottomfraction textfraction floatpagefraction
+    thefootnote thefigure thetable theequation thesection thesubsection thesubsubsection thepage
+    normalsize small footnotesize scriptsize tiny large Large LARGE huge Huge rm bf it sl sc tt sf cal"""
+)
 #: Environments whose meaning no user changes here.
 PROTECTED_ENVIRONMENTS = names(
     """document abstract thebibliography figure figure* table table* equation equation* align align* itemize enumerate

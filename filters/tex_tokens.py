@@ -7,6 +7,8 @@ prose passes in bulk and what stays, stays as it was written.
 import re
 from collections.abc import Iterator
 
+from filters.tex_names import TAKES_ONE, TAKES_TWO
+
 #: What the reader stops at. A backslash takes a word of letters with it, or one other character; ``$$`` is one piece.
 SCAN = re.compile(r"\\([A-Za-z]+|[^A-Za-z])|[%{}]|\$\$?")
 #: The same behind ``\makeatletter``, where ``@`` is a letter.
@@ -14,12 +16,18 @@ SCAN_AT = re.compile(r"\\([A-Za-z@]+|[^A-Za-z@])|[%{}]|\$\$?")
 
 #: Blanks as TeX skips them behind a control word: not beyond an empty line, which ends the paragraph.
 BLANKS = re.compile(r"[ \t]*+(?:\n(?![ \t]*+\n)[ \t]*+)?")
+_PIECES = r"[^{}\\%]++|\\."
+#: A group without comments, and with two more levels of groups at most. Possessive: no character is looked at twice.
+_SHALLOW_GROUP = re.compile(rf"\{{(?:{_PIECES}|\{{(?:{_PIECES}|\{{(?:{_PIECES})*+\}})*+\}})*+\}}", re.DOTALL)
 _GROUP = re.compile(r"\\.|%[^\n]*+|[{}]", re.DOTALL)
-_PLAIN_GROUP = re.compile(r"\{[^{}\\%]*+\}")
 _COMMENT = re.compile(r"\\.|%", re.DOTALL)
 _WORD_END = re.compile(r"\\[A-Za-z@]++\Z")
 _INDENT = re.compile(r"[ \t]*+")
-_LINE_REST = re.compile(r"[ \t]*+(?:\n|\Z)")
+_EMPTY_LINE = re.compile(r"[ \t]*+\n")
+_ONE = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_ONE | TAKES_TWO))})[ \t]*\Z")
+_SECOND = re.compile(rf"\\(?:{'|'.join(sorted(TAKES_TWO))})[ \t]*(?:\{{[^{{}}]*\}}|\\[A-Za-z]+|[^\\{{}}\s])[ \t]*\Z")
+_LOOK_BACK = 80  # characters before a macro in which a command may stand whose argument it is
+_TOKEN = re.compile(r"\\(?:[A-Za-z]+[ \t]*|[^A-Za-z])|\{[^{}]*\}")
 
 
 def group_end(text: str, start: int) -> int:
@@ -37,8 +45,8 @@ def group_end(text: str, start: int) -> int:
     >>> group_end(r"{a{b}\}}c", 0)
     8
     """
-    if plain := _PLAIN_GROUP.match(text, start):
-        return plain.end()
+    if shallow := _SHALLOW_GROUP.match(text, start):
+        return shallow.end()
     depth = 0
     for found in _GROUP.finditer(text, start):
         piece = found[0]
@@ -49,6 +57,16 @@ def group_end(text: str, start: int) -> int:
             if not depth:
                 return found.end()
     return -1
+
+
+def unify_lines(text: str) -> str:
+    r"""End each line, the last one too, in a line feed.
+
+    >>> unify_lines("a\r\nb\rc")
+    'a\nb\nc\n'
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return text if text.endswith("\n") else text + "\n"
 
 
 def comment_end(text: str, start: int) -> int:
@@ -65,7 +83,7 @@ def skip_comment(text: str, start: int) -> int:
     end = comment_end(text, start)
     if end == len(text):
         return end
-    if _LINE_REST.match(text, end + 1):
+    if _EMPTY_LINE.match(text, end + 1):
         return end
     return _INDENT.match(text, end + 1).end()  # type: ignore[union-attr]  # matches everywhere
 
@@ -112,3 +130,20 @@ def ends_in_word(text: str) -> bool:
 def is_letter(character: str) -> bool:
     """Tell whether a character would lengthen a control word; ``@`` may."""
     return character == "@" or ("a" <= character <= "z") or ("A" <= character <= "Z")
+
+
+def is_argument(text: str, start: int) -> bool:
+    r"""Tell whether what begins here is the argument of a command of LaTeX, which takes one token.
+
+    >>> is_argument(r"\sqrt\x", 5), is_argument(r"\frac1\x", 6), is_argument(r"\alpha\x", 6)
+    (True, True, False)
+    """
+    before = text[max(0, start - _LOOK_BACK) : start]
+    if "\\" not in before:
+        return False
+    return _ONE.search(before) is not None or _SECOND.search(before) is not None
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text is one token, or one group."""
+    return len(text) == 1 or _TOKEN.fullmatch(text) is not None

@@ -86,6 +86,18 @@ def _paired_delimiter(x: Expander, match: re.Match[str]) -> bool:
     return x.drop()
 
 
+def _paired_delimiter_of_parts(x: Expander, match: re.Match[str]) -> bool:
+    r"""``\DeclarePairedDelimiterX`` and ``XPP`` of mathtools, whose delimiters stretch where TeX runs: calls stay."""
+    x.take(match)
+    name = x.read_command()
+    count = x.read_optional() if name else None
+    parts = [x.read_argument() for _ in range(5 if match[1].endswith("XPP") else 3)] if count else [None]
+    if name is None or parts[-1] is None:
+        return x.leave(match)
+    install(x, name, make_macro(name, parts[-1], understood=False))
+    return x.drop()
+
+
 def _truth(x: Expander, match: re.Match[str]) -> bool:
     r"""``\IfBooleanTF``, ``\IfValueTF`` and their kin."""
     x.take(match)
@@ -120,5 +132,6 @@ XPARSE: dict[str, Command] = {
     **dict.fromkeys(_COMMANDS, _document_command),
     **dict.fromkeys(_ENVIRONMENTS, _document_environment),
     "DeclarePairedDelimiter": _paired_delimiter,
+    **dict.fromkeys(("DeclarePairedDelimiterX", "DeclarePairedDelimiterXPP"), _paired_delimiter_of_parts),
     **dict.fromkeys(_QUESTIONS, _truth),
 }

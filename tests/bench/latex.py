@@ -56,6 +56,8 @@ def _papers(folder: Path) -> Iterator[tuple[str, Mapping[str, str], str]]:
 
 def _resolver(files: Mapping[str, str], read: list[str]) -> Resolve:
     def resolve(command: str, name: str, asking: str) -> Included | None:
+        if command == "usepackage":
+            return None
         found = next((path for path in (name, f"{name}.tex") if path in files), None)
         if found is None:
             return None

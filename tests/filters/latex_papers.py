@@ -8,9 +8,11 @@ from filters.verdict import Drop
 
 
 def clean(text: str, files: Mapping[str, str] = {}, **settings) -> Paper | Drop:
-    """Clean a paper whose other files are given by name; ``\\input{a}`` finds ``a`` or ``a.tex``."""
+    """Clean a paper with files by name; ``\\input{a}`` finds ``a`` or ``a.tex``, ``\\usepackage{a}`` ``a.sty``."""
 
     def resolve(command: str, name: str, asking: str) -> Included | None:
+        if command == "usepackage":
+            return Included(f"{name}.sty", files[f"{name}.sty"]) if f"{name}.sty" in files else None
         for path in (name, f"{name}.tex", os.path.join(os.path.dirname(asking), name)):
             if path in files:
                 return Included(path, files[path])

@@ -138,3 +138,40 @@ def test_the_first_section_may_stand_in_another_file():
 
 def test_abstract_and_fragments_without_a_heading_are_not_lost_behind_a_section():
     assert text_of("\\section{S}\\input{a}", a="a fragment") == "\\section{S}a fragment\n"
+
+
+def test_what_a_macro_that_stays_defines_is_not_expanded_in_its_arguments():
+    source = (
+        "\\providecommand\\given{}\\newcommand\\bar[1][]{#1\\vert}"
+        "\\DeclarePairedDelimiterX\\Set[1]\\{\\}{\\renewcommand\\given{\\bar[\\delimsize]}#1}"
+        "\\DeclarePairedDelimiterXPP\\Prob[1]{P}(){}{\\renewcommand\\given{|}#1}"
+        "$\\Set*{x \\given y} \\Prob{x \\given y}$"
+    )
+    assert body(source) == "$\\Set*{x \\given y} \\Prob{x \\given y}$"
+    assert body("\\def\\x{a}\\def\\y{\\catcode`z=3 \\def\\x{b}}\\y\\x") == "\\y\\x"
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "\\foreach \\x in {1,2}{\\draw (\\x,0);\\z{\\x}}",
+        "\\foreach \\x/\\y [count=\\i] in {1/2,3/4} { \\node at (\\x,\\y) {}; }",
+        "\\begin{tikzpicture}\\foreach \\x in {1,...,3} \\draw (\\x,0);\\end{tikzpicture}",
+        "\\foreach \\y in {1,2}{\\foreach \\x in {1,2}{\\draw (\\x,\\y);}}",
+    ],
+)
+def test_variables_of_a_loop_are_no_macros_in_it_and_are_behind_it(loop):
+    assert body(f"\\def\\x{{a}}\\def\\y{{b}}$\\x$ {loop}$\\x\\y$") == f"$a$ {loop}$ab$"
+    assert body(f"{loop}$\\x$") == f"{loop}$\\x$"
+
+
+def test_macros_in_a_loop_are_expanded():
+    assert (
+        body("\\def\\x{a}\\def\\r{2}\\foreach \\x in {\\r,3}{\\draw (\\x,\\r);}")
+        == "\\foreach \\x in {2,3}{\\draw (\\x,2);}"
+    )
+
+
+def test_a_number_that_a_picture_computes_is_no_macro_of_the_paper():
+    picture = "\\begin{tikzpicture}\\pgfmathsetmacro{\\x}{1+\\y}\\draw (\\x,0);\\end{tikzpicture}"
+    assert body(f"\\def\\x{{a}}\\def\\y{{2}}{picture}\\x") == picture.replace("\\y", "2") + "a"

@@ -153,8 +153,8 @@ def test_endinput_ends_a_file():
 
 def test_output_up_to_the_limit_is_written():
     source = "\\section{S}" + "a" * 20 + "%\n"
-    assert isinstance(clean(source, max_output_chars=32), Paper)
-    assert clean(source, max_output_chars=31) == Drop(LatexReason.BLOW_UP, measured=32, limit=31)
+    assert isinstance(clean(source, max_output_chars=31), Paper)
+    assert clean(source, max_output_chars=30) == Drop(LatexReason.BLOW_UP, measured=31, limit=30)
 
 
 def test_work_up_to_the_limit_is_done():
@@ -169,3 +169,7 @@ def test_macros_may_come_out_of_each_other_to_a_depth():
     source = "\\def\\a{\\b}\\def\\b{\\c}\\def\\c{x}\\section{S}\\a"
     assert text_of(source, max_depth=3, max_recursive=0) == "\\section{S}x\n"
     assert clean(source, max_depth=2, max_recursive=0) == Drop(LatexReason.RECURSION, measured=1, limit=0)
+
+
+def test_line_ends_of_an_included_file_are_made_one_kind():
+    assert body("\\input{a}\nc", {"a": "a\r\rb\r\n\r"}) == "a\n\nb\n\nc"

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters.latex import LatexSettings, Paper, clean_paper
 from filters.verdict import Drop
 from pipeline.arxiv_settings import ArxivLimits
 from pipeline.document import Document, Dropped, MalformedRecord, Shard
@@ -272,6 +273,19 @@ def test_a_long_bulk_tar_is_never_held() -> None:
 
 
 # From files to a document and back.
+
+
+def test_a_package_in_the_e_print_gives_its_macros_to_the_paper() -> None:
+    files = {
+        "p/main.tex": b"\\documentclass{a}\\usepackage{a,sty/own}\\begin{document}\\section{S}$\\R$\\end{document}",
+        "p/sty/own.sty": b"\\newcommand{\\R}{\\mathbb{R}}",
+    }
+    (document,) = paper_items(Eprint(files, []), PaperName("2401.00001v3", "", "D"))
+    assert isinstance(document, Document)
+    packed = unpack(document)
+    paper = clean_paper(packed.main, packed.resolver(), LatexSettings())
+    assert isinstance(paper, Paper)
+    assert paper.text == "\\section{S}$\\mathbb{R}$\n"
 
 
 def test_the_files_of_a_paper_are_one_text_that_is_taken_apart_again() -> None:
