@@ -216,21 +216,12 @@ def test_a_document_says_where_it_stands_and_under_which_licence(mini: Run) -> N
 
 def test_every_stage_accounts_for_every_record(mini: Run) -> None:
     assert stats(mini, "licences")["kept"] == 5
-    places, contents, cleaned, documents = (
-        stats(mini, name) for name in ("places", "contents", "cleaned", "documents")
-    )
+    places, contents, documents = (stats(mini, name) for name in ("places", "contents", "documents"))
     assert (places["read"], places["kept"], places["dropped"]) == (16, 15, {"github/not_a_file": 1})
     assert (contents["read"], contents["kept"]) == (11, 9)
     assert contents["dropped"] == {"github/binary": 1, "github/no_content": 1}
     volume = 36
-    # 8 licences, 8 headers, 20 others of the joined table; 9 contents; 5 of the stack; 7, 8 and 4 of repositories
-    assert cleaned["read"] == 8 + 8 + 20 + volume + 9 + 5 + 7 + 8 + 4
-    assert cleaned["kept"] + sum(cleaned["dropped"].values()) + sum(cleaned["errors"].values()) == cleaned["read"]
-    assert {name: cleaned["facts"][name] for name in ("places beside the one taken", "places without content")} == {
-        "places beside the one taken": 4 + 1 + 1,
-        "places without content": 3,
-    }
-    assert documents["read"] == cleaned["kept"]
+    assert documents["read"] == 21 + volume + 3
     assert documents["dropped"] == {"duplicate/content": 3}
     assert documents["kept"] == len(kept(mini)) == 21 + volume
     facts = documents["facts"]
@@ -238,6 +229,67 @@ def test_every_stage_accounts_for_every_record(mini: Run) -> None:
     assert {name: facts[f"files of {name}"] for name in by_language} == by_language
     assert by_language["Python"] == 8 + volume
     assert sum(facts[name] for name in facts if name.startswith("bytes of")) == documents["bytes_out"]
+
+
+def test_cleaning_counts_what_became_of_every_file_and_of_every_header(mini: Run) -> None:
+    volume = 36
+    headers = [
+        *(HEADERS[suffix][0] for suffix in ("c", "go", "py", "sql", "html", "rb")),
+        "# Copyright 2021 Someone else\n\n",  # copy.py
+        HEADERS["py"][0],  # only.py, where nothing stands behind it
+        "# SPDX-License-Identifier: Apache-2.0\n",  # own.py
+        *["# Copyright 2000 The bakers\n\n"] * (volume // 3),
+        "# Copyright 2020 Another\n\n",  # stove.rb
+        HEADERS["c"][0],  # oven.c of the folder
+        "// SPDX-License-Identifier: MIT\n",  # spdx.c
+    ]
+    gone = [row for row in rows_of(mini, "dropped") if row["stage"] == "github.cleaned"]
+    copies = [row for row in rows_of(mini, "dropped") if row["reason"] == "duplicate/content"]
+    text = sum(len(row["text"].encode()) for row in [*rows_of(mini, "documents"), *copies])
+    judged = {"code/generated", "code/line_too_long", "licence/missing", "licence/other_in_file"}
+    text_gone = sum(len(row["text"].encode()) for row in gone if row["reason"] in judged)
+    assert stats(mini, "cleaned") == {
+        "stage": "github.cleaned",
+        "counts": "files",
+        # the joined table, The Stack's, three partitions, two archives, the folder
+        "shards": 1 + 1 + 3 + 2 + 1,
+        # the joined table alone has more than a batch: 55 KB of text and 512 bytes a row, in batches of 8 KiB
+        "batches": 10 + 1 + 3 + 2 + 1,
+        # 8 licences, 8 headers, 20 others of the joined table; 9 contents; 5 of the stack; 7, 8 and 4 of repositories
+        "read": 8 + 8 + 20 + volume + 9 + 5 + 7 + 8 + 4,
+        "kept": 21 + volume + 3,
+        "dropped": {
+            "code/data_name": 1,
+            "code/empty": 1,
+            "code/generated": 1,
+            "code/licence_file": 4,  # of the joined table, the folder and both archives
+            "code/line_too_long": 1,
+            "code/minified_name": 1,
+            "code/other_suffix": 2,
+            "code/vendored": 1 + 1,
+            "duplicate/id": 1,
+            "encoding/not_text": 1,
+            "github/binary": 1,
+            "github/no_content": 1,
+            "github/no_place": 2,
+            "github/not_a_file": 1 + 4 + 1,  # of the joined table, the tar and the zip
+            "licence/missing": 1 + 1 + 1 + 1,  # of the joined table, BigQuery's, the folder and The Stack's
+            "licence/not_permitted": 4 + 1 + 2 + 1,
+            "licence/other_in_file": 1,
+            "licence/unknown": 1,
+        },
+        "errors": {"github/bad_name": 1, "github/unsafe_member": 3, "github/wrong_type": 2},
+        "gaps": {},
+        "bytes_in": text + text_gone + sum(map(len, headers)),
+        "bytes_out": text,
+        "facts": {
+            "chars of headers": sum(map(len, headers)),
+            "headers removed": len(headers),
+            "lines": 0,
+            "places beside the one taken": 4 + 1 + 1,
+            "places without content": 3,
+        },
+    }
 
 
 def test_workers_batches_and_partitions_change_no_document(mini: Run, tmp_path: Path, digests: Digests) -> None:
