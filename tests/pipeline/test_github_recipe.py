@@ -1,6 +1,7 @@
 """GitHub from tables, folders and archives to documents: the fate of every planted file, traced by hand."""
 
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -395,6 +396,33 @@ def test_a_file_exactly_as_long_as_allowed_stays_and_a_longer_one_goes(tmp_path:
     assert list(kept(run)) == ["o/r@main:fits.py"]
     (gone,) = rows_of(run, "dropped")
     assert (gone["reason"], gone["measured"], gone["limit"]) == ("github/too_long", size + 1, size)
+
+
+@pytest.mark.parametrize("entry", ["repositories", "repositories/**"])
+def test_links_pipes_and_links_to_folders_are_left_out_with_a_reason(tmp_path: Path, entry: str) -> None:
+    root = tmp_path / "repositories"
+    (root / "o" / "r" / "src").mkdir(parents=True)
+    (root / "o" / "r" / "src" / "a.c").write_text("// SPDX-License-Identifier: MIT\n" + C_BODY)
+    for name, target in {
+        "o/r/folder": "src",
+        "o/r/file.c": "src/a.c",
+        "o/r/nothing.c": "absent.c",
+        "o/r/LICENSE": "src",
+        "o/r/.git": "src",
+        "o/packed.zip": "r",
+    }.items():
+        (root / name).symlink_to(target)
+    os.mkfifo(root / "o" / "r" / "pipe.c")
+    run = drive(tmp_path / "run", tmp_path, collections=[{"id": "mine", "repositories": [entry]}])
+    assert list(kept(run)) == ["o/r@HEAD:src/a.c"]
+    details = {row["id"].removeprefix("github/"): (row["reason"], row["detail"]) for row in rows_of(run, "dropped")}
+    link = ("github/not_a_file", "link")
+    assert details == {
+        **{f"o/r@HEAD:{name}": link for name in ("folder", "file.c", "nothing.c", "LICENSE")},
+        "o/packed@HEAD:": link,
+        "o/r@HEAD:pipe.c": ("github/not_a_file", "special"),
+    }
+    assert stats(run, "cleaned")["read"] == 7
 
 
 def test_families_that_are_not_asked_for_go(tmp_path: Path) -> None:
