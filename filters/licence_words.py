@@ -79,7 +79,7 @@ _ALONE = re.compile(r".{0,60}(?:licen[cs]e|foundation|domain|clause|[0-9)])[.,:]
 _SEE_LICENCE = re.compile(
     r"(?:see|read|consult|refer to|in|found in|with) (?:the |accompanying |included |enclosed |top-level |file |files |"
     r"root )*[\"'`(<]*(?:[a-z_./-]{0,40}/)?(?:licen[cs]e|licensing|copying|copyright|notice)s?\b|"
-    r"^@licen[cs]e|^licen[cs]e$|^licen[cs]ed? (?:under|to|as|is)\b|^copyright$"
+    r"^@licen[cs]e|^\W{0,9}(?:licen[cs]e|copyright)\W{0,9}$|^licen[cs]ed? (?:under|to|as|is)\b"
 )
 _WEAK = frozenset(
     """
