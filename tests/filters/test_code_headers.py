@@ -214,6 +214,17 @@ def test_a_banner_that_says_licence_goes_with_the_notice_below_it():
     assert remove_headers(f"# ----( TODO )----\n# {DOC}\n", "Python") == f"# ----( TODO )----\n# {DOC}\n"
 
 
+@pytest.mark.parametrize(
+    "notice",
+    [
+        "Copyright https://example.org/p/words/",
+        "this work for additional information regarding copyright ownership.",
+    ],
+)
+def test_notices_of_which_a_part_is_missing_go_too(notice):
+    assert remove_headers(f'# {notice}\n\n"""{DOC}"""\n', "Python") == f'"""{DOC}"""\n'
+
+
 def test_code_behind_a_comment_on_its_line_stays():
     assert remove_headers(f"/* {COPYRIGHT} */ package a;\n", "Java") == "package a;\n"
     assert remove_headers(f"/*\n {COPYRIGHT}\n */ (function() {{}})();\n", "JavaScript") == "(function() {})();\n"
