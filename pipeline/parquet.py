@@ -17,7 +17,7 @@ _LEVELS = {"zstd": 3, "lz4": None}
 _PLAIN = ("id", "source", "text", "url", "language", "created")
 
 
-#: zstd for what is kept; lz4 takes a quarter of its time and half as much room again.
+#: zstd for what is kept; lz4 takes half of its time to write and to read, and some 1.7 times the room.
 Codec = Literal["zstd", "lz4"]
 
 
