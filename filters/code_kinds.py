@@ -12,9 +12,13 @@ from filters.code_comments import header_comments
 _VENDORED = frozenset(
     """
     node_modules bower_components jspm_packages vendor vendors vendored _vendor third_party third-party thirdparty
-    3rdparty 3rd_party 3rd-party site-packages dist-packages godeps pods carthage .venv venv virtualenv .tox .yarn
-    .bundle eggs .eggs
+    3rdparty 3rd_party 3rd-party site-packages dist-packages .venv .tox .yarn .bundle .eggs
     """.split()  # noqa: SIM905 (read as one)
+)
+#: Folders whose names are words too count as tools write them: ``venv`` and ``virtualenv`` are packages of Python.
+_VENDORED_PATH = re.compile(
+    r"(?:\A|/)(?:(?:venv|virtualenv)/(?:bin|include|Include|lib|Lib|lib64|local|Scripts|share)|Carthage|Godeps|Pods)/|"
+    r"\.egg/"
 )
 _VENDORED_NAME = re.compile(
     r"(?:jquery|bootstrap|angular|react|d3|three|prototype|mootools|underscore|backbone|modernizr|require|ember)"
@@ -65,7 +69,9 @@ def is_vendored(path: str) -> bool:
     (True, False, True)
     """
     *folders, name = path.lower().split("/")
-    return not _VENDORED.isdisjoint(folders) or bool(_VENDORED_NAME.fullmatch(name))
+    if not _VENDORED.isdisjoint(folders) or _VENDORED_PATH.search(path):
+        return True
+    return bool(_VENDORED_NAME.fullmatch(name))
 
 
 def is_generated_name(path: str) -> bool:

@@ -50,7 +50,7 @@ proprietary and confidential|confidential and proprietary|unauthorized copying|f
 dedicated to the public|waives all rights|this file is part of|this file is a part of|is part of the llvm project
 this file is distributed|this file is licensed|this software may be|this file may be|this code may be
 is distributed in the hope|not subject to copyright|no copyright|contributed to the public|freely distribut
-is covered by|received a copy of the|for full copyright
+is covered by|received a copy of the|for full copyright|regarding copyright ownership
 received a copy with|you may freely use|above copyright notice|copyright holders and
 copyright owner and|sublicense, and|and noninfringement|must not be misrepresented|copyright notices appear
 """.strip()
@@ -79,7 +79,7 @@ _ALONE = re.compile(r".{0,60}(?:licen[cs]e|foundation|domain|clause|[0-9)])[.,:]
 _SEE_LICENCE = re.compile(
     r"(?:see|read|consult|refer to|in|found in|with) (?:the |accompanying |included |enclosed |top-level |file |files |"
     r"root )*[\"'`(<]*(?:[a-z_./-]{0,40}/)?(?:licen[cs]e|licensing|copying|copyright|notice)s?\b|"
-    r"^@licen[cs]e|^licen[cs]e$|^licen[cs]ed? (?:under|to|as|is)\b|^copyright$"
+    r"^@licen[cs]e|^\W{0,9}(?:licen[cs]e|copyright)\W{0,9}$|^licen[cs]ed? (?:under|to|as|is)\b"
 )
 _WEAK = frozenset(
     """
@@ -97,7 +97,7 @@ _WEAK_ALONE = 4  # weak words that make a notice where none is before
 _YEAR = r"(?:19|20)\d\d"
 _GROUP = r"inc|llc|ltd|gmbh|corp|corporation|foundation|authors|contributors|affiliates|developers|community|university"
 _HOLDER = (
-    rf"(?:{_YEAR}|\(c\)|©|&copy;|by\b|:|the .{{0,60}}(?:authors?|contributors|developers|project|team)\b|"
+    rf"(?:{_YEAR}|\(c\)|©|&copy;|by\b|:|https?://|the .{{0,60}}(?:authors?|contributors|developers|project|team)\b|"
     rf".{{0,60}}\b(?:{_GROUP})\b|\[?yyyy|<?year|\d{{2,4}}\s*[-,])"
 )
 _SUBJECT = r"(?:portions? |some |parts? |original |this (?:file|code|software|program|document|work|library) (?:is )?)"

@@ -50,6 +50,11 @@ def is_local(path: str) -> bool:
     return FileSystems.get_scheme(path) is None
 
 
+def is_file(path: str) -> bool:
+    """Tell whether a path that was listed is a file, or a link to one: no pipe, say, whose end would not come."""
+    return not is_local(path) or os.path.isfile(path)
+
+
 def join(folder: str, *parts: str) -> str:
     """Join path parts, which may be paths of parts divided by ``/``, by the rules of the folder's filesystem."""
     return cast("str", FileSystems.join(folder, *(name for part in parts for name in part.split("/"))))

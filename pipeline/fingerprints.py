@@ -259,7 +259,7 @@ def _drop_duplicates(
     if not batch.documents:
         return batch
     with Blame(batch.name) as blame, batch.timed("dedup"):
-        copies = _copies(batch, run, documents)
+        copies = find_copies(run, documents, batch.name, len(batch.documents))
         kept: list[Document] = []
         mask = read_mask(run, lines, batch.name) if lines is not None else None
         start = 0
@@ -283,13 +283,20 @@ def _drop_duplicates(
     return batch
 
 
-def _copies(batch: Batch, run: str, stages: Mapping[str, Reason]) -> dict[int, Drop]:
-    """Give the verdict of each document that is a copy, by its place in the batch."""
+def find_copies(run: str, stages: Mapping[str, Reason], batch: str, documents: int) -> dict[int, Drop]:
+    """Give the verdict of each document that is a copy, by its place in the batch.
+
+    Args:
+        run: The run folder.
+        stages: The stages that found copies, with the reason each gives; the first one's holds.
+        batch: The batch's name.
+        documents: How many documents it has, which must be those that were fingerprinted.
+    """
     found: dict[int, Drop] = {}
     for stage, reason in stages.items():
-        mask = read_mask(run, stage, batch.name)
-        if len(mask) != len(batch.documents):
-            counts = f"{len(batch.documents)} documents read again, {len(mask)} were fingerprinted"
+        mask = read_mask(run, stage, batch)
+        if len(mask) != documents:
+            counts = f"{documents} documents read again, {len(mask)} were fingerprinted"
             raise RuntimeError(f"{counts}: has the input changed?")
         for place in np.flatnonzero(mask).tolist():
             found.setdefault(place, Drop(reason))

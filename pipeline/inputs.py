@@ -9,15 +9,15 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from apache_beam.io.filesystem import FileMetadata
+from apache_beam.io.filesystem import FileMetadata, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.document import Shard
-from pipeline.files import is_local, join, match, open_read, read_bytes
+from pipeline.files import is_file, is_local, join, match, open_read, read_bytes
 from pipeline.settings import SettingsError
 
 _GLOB = re.compile(r"[*?\[]")
@@ -41,7 +41,7 @@ def list_shards(
         data: The config's data root.
         key: The config key the paths stand under, for messages.
         tree: Whether folders are trees of someone's files. Hidden files are listed then, but for those of git, and
-            so are links to files, at which the caller must look; links to folders are passed over.
+            so are links and what is no file, at which the caller must look; they have no size.
 
     Returns:
         The shards, each file once, sorted by name, whatever the order they were given or found in.
@@ -96,27 +96,40 @@ def _expand(entry: str, data: str, *, tree: bool) -> Iterable[tuple[str, FileMet
         root = path[: path.rindex("/", 0, _first_glob(path)) + 1]
         _refuse_links(root, tree=tree)
         # Beam's ** wants at least one folder, a shell's does not.
-        both = {file.path: file for pattern in (path, path.replace("/**/", "/")) for file in match(pattern)}
+        patterns = {path, path.replace("/**/", "/")}
+        both = {file.path: file for pattern in sorted(patterns) for file in match(pattern)}
+        if tree:
+            wanted = re.compile("|".join(map(FileSystem.translate_pattern, sorted(patterns))))
+            both.update((file.path, file) for file in _irregular(root) if wanted.fullmatch(file.path))
         return _visible(root, [both[name] for name in sorted(both)], tree=tree)
     if is_local(path) and os.path.isfile(path):
         return [(os.path.basename(path), file) for file in match(path)]
     _refuse_links(path, tree=tree)
-    inside = _visible(path.rstrip("/") + "/", match(path.rstrip("/") + "/**"), tree=tree)
+    files = {file.path: file for file in (*match(path.rstrip("/") + "/**"), *(_irregular(path) if tree else ()))}
+    inside = _visible(path.rstrip("/") + "/", list(files.values()), tree=tree)
     if inside or (is_local(path) and os.path.isdir(path)):
         return inside
     return [(path.rsplit("/", 1)[-1], file) for file in match(path)]
 
 
 def _refuse_links(root: str, *, tree: bool) -> None:
-    """Refuse what a walk would pass over in silence.
+    """Refuse what a walk would pass over in silence, or wait for.
 
     Raises:
-        FileNotFoundError: A link below a local root leads to a folder, or nowhere.
+        FileNotFoundError: A link below a local root leads to a folder, or nowhere; or there is a pipe or device.
     """
-    for folder, folders, names in os.walk(root) if is_local(root) and not tree else ():
-        for entry in (os.path.join(folder, name) for name in (*folders, *names)):
-            if os.path.islink(entry) and not os.path.isfile(entry):
-                raise FileNotFoundError(f"{entry} is a link to a folder or to nothing, which is not read")
+    for file in () if tree else _irregular(root):
+        kind = "a link to a folder or to nothing" if os.path.islink(file.path) else "no file"
+        raise FileNotFoundError(f"{file.path} is {kind}, which is not read")
+
+
+def _irregular(root: str) -> Iterator[FileMetadata]:
+    """List below a local root the links that lead to no file, and pipes, sockets and devices; as empty files."""
+    for folder, folders, names in os.walk(root) if is_local(root) else ():
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        for path in (os.path.join(folder, name) for name in (*links, *names)):
+            if not os.path.isfile(path):
+                yield FileMetadata(path, 0)
 
 
 def _visible(root: str, files: Sequence[FileMetadata], *, tree: bool) -> list[tuple[str, FileMetadata]]:
@@ -181,6 +194,8 @@ def fingerprint_inputs(shards: Sequence[Shard], known: Mapping[str, InputFile]) 
 
 
 def _fingerprint(shard: Shard, known: InputFile | None) -> InputFile:
+    if not is_file(shard.path):
+        return InputFile(shard.name, shard.path, 0, 0, "link" if os.path.islink(shard.path) else "no file")
     modified = float(FileSystems.last_updated(shard.path))
     if known is not None and (known.bytes, known.modified, known.name) == (shard.size, modified, shard.name):
         return known

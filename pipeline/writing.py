@@ -11,7 +11,7 @@ from pipeline.batch import Batch, Blame
 from pipeline.commits import Commit, write_commit
 from pipeline.document import MalformedRecord, utf8_size
 from pipeline.files import WrittenFile, write_output
-from pipeline.parquet import documents_to_parquet, dropped_to_parquet
+from pipeline.parquet import Codec, documents_to_parquet, dropped_to_parquet
 from tokenizer.sampling import is_sampled
 
 
@@ -26,6 +26,7 @@ class Outputs:
         documents: Folder of the kept documents, relative to the run folder, or ``None`` to write none.
         dropped_text_fraction: Share of the dropped documents whose text is kept beside the reason.
         seed: Which documents those are.
+        codec: How kept documents are compressed. What is read once and soon, under ``work/``, may be light.
     """
 
     run: str
@@ -34,6 +35,7 @@ class Outputs:
     documents: str | None
     dropped_text_fraction: float = 1.0
     seed: int = 0
+    codec: Codec = "zstd"
 
 
 class WriteBatches(beam.PTransform):  # type: ignore[misc]
@@ -64,8 +66,9 @@ def write_batch(batch: Batch, outputs: Outputs) -> str:
     with Blame(batch.name):
         _check_account(batch)
         with batch.timed("write"):
-            written = list(_write_files(batch, outputs))
-        write_commit(outputs.run, outputs.stage, _commit(batch, written))
+            written = [*_write_documents(batch, outputs), *write_left_out(batch, outputs)]
+        bytes_out = sum(utf8_size(document.text) for document in batch.documents)
+        commit_batch(batch, outputs, written, kept=len(batch.documents), bytes_out=bytes_out)
     return batch.name
 
 
@@ -75,11 +78,16 @@ def _check_account(batch: Batch) -> None:
         raise RuntimeError(f"{batch.read} records entered the batch, {left} left it")
 
 
-def _write_files(batch: Batch, outputs: Outputs) -> Iterator[WrittenFile]:
-    run, name = outputs.run, batch.name
+def _write_documents(batch: Batch, outputs: Outputs) -> Iterator[WrittenFile]:
     if outputs.documents is not None and batch.documents:
-        content = documents_to_parquet(batch.documents)
-        yield write_output(run, f"{outputs.documents}/part-{name}.parquet", content, rows=len(batch.documents))
+        content = documents_to_parquet(batch.documents, outputs.codec)
+        path = f"{outputs.documents}/part-{batch.name}.parquet"
+        yield write_output(outputs.run, path, content, rows=len(batch.documents))
+
+
+def write_left_out(batch: Batch, outputs: Outputs) -> Iterator[WrittenFile]:
+    """Write what a batch has beside its documents: those that were dropped, errors, and the stage's own files."""
+    run, name = outputs.run, batch.name
     if batch.dropped:
         keep = [is_sampled(row.id, outputs.dropped_text_fraction, outputs.seed) for row in batch.dropped]
         content = dropped_to_parquet(batch, outputs.source, outputs.stage, keep)
@@ -107,23 +115,25 @@ def _error_lines(batch: Batch) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
-def _commit(batch: Batch, written: Sequence[WrittenFile]) -> Commit:
-    return Commit(
+def commit_batch(batch: Batch, outputs: Outputs, written: Sequence[WrittenFile], *, kept: int, bytes_out: int) -> None:
+    """Write the commit record of a batch whose files are written: ``kept`` documents of ``bytes_out`` in UTF-8."""
+    commit = Commit(
         shard=batch.shard,
         index=batch.index,
         last=batch.last,
         position=batch.position,
         read=batch.read,
-        kept=len(batch.documents),
+        kept=kept,
         dropped=dict(sorted(Counter(str(row.reason) for row in batch.dropped).items())),
         errors=_causes(error for error in batch.errors if error.is_record),
         gaps=_causes(error for error in batch.errors if not error.is_record),
         bytes_in=batch.bytes_in,
-        bytes_out=sum(utf8_size(document.text) for document in batch.documents),
+        bytes_out=bytes_out,
         seconds=batch.seconds,
         facts=dict(batch.facts),
         outputs=tuple(written),
     )
+    write_commit(outputs.run, outputs.stage, commit)
 
 
 def _causes(errors: Iterable[MalformedRecord]) -> dict[str, int]:

@@ -20,7 +20,7 @@ import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
 
@@ -29,9 +29,10 @@ from pipeline.commits import Commit
 from pipeline.document import Shard
 from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, Kind, plan_passes
 from pipeline.files import join
-from pipeline.fingerprints import DropDuplicates, DuplicateReason, FingerprintBatches
+from pipeline.fingerprints import DuplicateReason, FingerprintBatches
 from pipeline.github_settings import GithubCollection, GithubSettings
 from pipeline.inputs import list_shards
+from pipeline.left_out import LeaveCopiesOut
 from pipeline.reading import ReadBatches, batched
 from pipeline.run import Recipe, Run
 from pipeline.settings import SettingsError
@@ -46,8 +47,8 @@ from pipeline.sources.github_repositories import (
     read_repositories,
 )
 from pipeline.sources.github_rows import read_contents, read_licences, read_places, read_rows
-from pipeline.sources.github_steps import CleanFiles, CountLanguages, fingerprint_files
-from pipeline.sources.outputs import common_settings, digest_inputs, owned, read_committed, stage_outputs
+from pipeline.sources.github_steps import CleanFiles, count_languages, fingerprint_files
+from pipeline.sources.outputs import common_settings, digest_inputs, owned, stage_outputs
 from pipeline.stage import Stage, StageResult, UnitWork
 from pipeline.writing import WriteBatches
 
@@ -61,7 +62,10 @@ DOCUMENTS = f"{SOURCE}.documents"
 
 #: What the tables and folders of a collection are called in the names of their shards.
 _ROWS, _FILES, _LICENSES, _REPOSITORIES = "rows", "files", "licenses", "repositories"
-_COPIES = {DUPLICATE_IDS: DuplicateReason.ID, DUPLICATE_FILES: DuplicateReason.CONTENT}
+#: Files are written before copies are known, and again without them.
+CODEC: Final = "lz4"
+#: The stages that find copies, with the reason each gives.
+COPIES = {DUPLICATE_IDS: DuplicateReason.ID, DUPLICATE_FILES: DuplicateReason.CONTENT}
 #: What crosses the shuffle: a fingerprint, and what decides which copy is the first.
 _KEY_BYTES = 16
 
@@ -299,6 +303,7 @@ def _cleaned(
     run: Run, settings: GithubSettings, units: Sequence[Unit], inputs: Mapping[str, str], joined: Joined
 ) -> Stage:
     read = functools.partial(_read_unit, run.settings.batch_bytes, settings, joined)
+    outputs = stage_outputs(run, SOURCE, CLEANED, f"work/{CLEANED}/documents", codec=CODEC)
 
     def build(units: beam.PCollection) -> beam.PCollection:
         return (
@@ -306,7 +311,7 @@ def _cleaned(
             | "Read" >> ReadBatches(read)
             | "CleanFiles" >> CleanFiles(settings)
             | "Fingerprint" >> FingerprintBatches(CLEANED, fingerprint_files)
-            | "Write" >> WriteBatches(stage_outputs(run, SOURCE, CLEANED, f"work/{CLEANED}/documents"))
+            | "Write" >> WriteBatches(outputs)
         )
 
     return Stage(
@@ -357,14 +362,10 @@ def _key_file(commit: Commit, ranks: Mapping[str, int]) -> KeyFile:
 
 
 def _documents(run: Run, cleaned: StageResult, copies: Mapping[str, StageResult]) -> Stage:
+    outputs = stage_outputs(run, SOURCE, DOCUMENTS, f"documents/{SOURCE}")
+
     def build(units: beam.PCollection) -> beam.PCollection:
-        return (
-            units
-            | "Read" >> ReadBatches(read_committed)
-            | "DropCopies" >> DropDuplicates(run.folder, documents=_COPIES)
-            | "CountLanguages" >> CountLanguages()
-            | "Write" >> WriteBatches(stage_outputs(run, SOURCE, DOCUMENTS, f"documents/{SOURCE}"))
-        )
+        return units | "LeaveCopiesOut" >> LeaveCopiesOut(outputs, COPIES, count_languages)
 
     return Stage(
         DOCUMENTS,

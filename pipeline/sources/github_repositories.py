@@ -14,7 +14,7 @@ from filters.licence_texts import detect_licence
 from filters.repository_files import is_licence_file
 from filters.verdict import Drop
 from pipeline.document import Shard
-from pipeline.files import is_local, open_read
+from pipeline.files import is_file, is_local, open_read
 from pipeline.github_settings import GithubCollection, GithubSettings
 from pipeline.reading import Item
 from pipeline.sources.decompressed import read_capped
@@ -67,7 +67,7 @@ def pack_units(collection: GithubCollection, shards: Iterable[Shard], unit_bytes
     plain = [file for file in found if file[1]]
     licences: dict[str, list[tuple[str, str, str]]] = {}
     for repository, path, shard in plain:
-        if is_licence_file(path):
+        if is_licence_file(path) and is_file(shard.path):
             licences.setdefault(repository, []).append((repository, path.rpartition("/")[0], shard.path))
     return [*archives, *(_unit(group, licences) for group in _groups(plain, unit_bytes))]
 
@@ -101,7 +101,7 @@ def read_repositories(unit: RepositoryUnit, settings: GithubSettings) -> Iterato
         licences.setdefault(repository, {}).setdefault(folder, []).append(_licence_of(path))
     done = 0
     for repository, path, shard in unit.files:
-        if not path:
+        if not path and is_file(shard.path):
             yield from read_archive(shard, repository, context)
             continue
         done += shard.size
@@ -118,6 +118,8 @@ def _licence_of(path: str) -> str | None:
 def _read_file(place: Place, licences: list[str], shard: Shard, context: GithubContext) -> Item:
     if is_local(shard.path) and os.path.islink(shard.path):
         return context.drop(place, Drop(RepositoryReason.NOT_A_FILE, detail="link"))
+    if not is_file(shard.path):
+        return context.drop(place, Drop(RepositoryReason.NOT_A_FILE, detail="special"))
     refused = context.check_place(place, licences, None)
     if refused is not None:
         return context.drop(place, refused)

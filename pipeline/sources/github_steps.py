@@ -1,9 +1,12 @@
 """The steps that make a file a document: whose licence it is under, without its headers, and what is none left out."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 
 from filters.code import CodeLimits, check_code
@@ -12,7 +15,7 @@ from filters.licence_texts import header_licences
 from filters.licences import LicenceReason, check_header_licences
 from filters.verdict import Drop
 from pipeline.batch import Batch, Blame
-from pipeline.document import Document, utf8_size
+from pipeline.document import Document
 from pipeline.fingerprints import Fingerprints, gather_fingerprints
 from pipeline.github_settings import GithubSettings
 from pipeline.sources.github_context import join_licences
@@ -90,18 +93,14 @@ def fingerprint_files(documents: Sequence[Document], each: Callable[[Document], 
     return gather_fingerprints(no_lines, ids=hashed, pages=np.array(texts, np.uint64), order=hashed)
 
 
-class CountLanguages(beam.PTransform):  # type: ignore[misc]
-    """Count files and bytes of each programming language in the batch's facts; the documents go on unchanged."""
-
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        """Apply."""
-        return batches | beam.Map(_count_batch).with_output_types(Batch)
-
-
-def _count_batch(batch: Batch) -> Batch:
-    with Blame(batch.name):
-        for document in batch.documents:
-            language = document.metadata.get("programming_language") or "other"
-            batch.facts[f"files of {language}"] += 1
-            batch.facts[f"bytes of {language}"] += utf8_size(document.text)
-    return batch
+def count_languages(table: pa.Table) -> Counter[str]:
+    """Count files and bytes of each programming language; where none is known, it is ``other``."""
+    stated = pc.struct_field(table.column("metadata"), "programming_language")
+    found = pa.table({"language": stated, "bytes": pc.binary_length(table.column("text"))})
+    facts: Counter[str] = Counter()
+    for row in (
+        found.group_by("language", use_threads=False).aggregate([("bytes", "count"), ("bytes", "sum")]).to_pylist()
+    ):
+        facts[f"files of {row['language'] or 'other'}"] += row["bytes_count"]
+        facts[f"bytes of {row['language'] or 'other'}"] += row["bytes_sum"]
+    return facts

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.batch import Batch
 from pipeline.document import Shard
 from pipeline.inputs import fingerprint_inputs
-from pipeline.parquet import read_documents
+from pipeline.parquet import Codec, read_documents
 from pipeline.run import Run
 from pipeline.stage import BatchFile, StageResult, digest_json
 from pipeline.writing import Outputs
@@ -30,9 +30,9 @@ def digest_inputs(run: Run, name: str, shards: Sequence[Shard]) -> str:
     return digest_json([[file.name, file.checksum] for file in files])
 
 
-def stage_outputs(run: Run, source: str, stage: str, documents: str | None = None) -> Outputs:
+def stage_outputs(run: Run, source: str, stage: str, documents: str | None = None, *, codec: Codec = "zstd") -> Outputs:
     """Say where a stage writes; ``documents`` is the folder of the kept ones, ``None`` where it writes none."""
-    return Outputs(run.folder, stage, source, documents, run.settings.dropped_text_fraction, run.settings.seed)
+    return Outputs(run.folder, stage, source, documents, run.settings.dropped_text_fraction, run.settings.seed, codec)
 
 
 def owned(source: str, stage: str) -> tuple[str, ...]:

@@ -206,6 +206,25 @@ def test_a_header_of_one_line_comments_in_a_box_goes():
     assert remove_headers(text, "C") == "int a;\n"
 
 
+def test_a_banner_that_says_licence_goes_with_the_notice_below_it():
+    banner = f'# -----( LICENSE        )-----\n# {COPYRIGHT}\n# See "LICENSE" for details.\n\n'
+    assert remove_headers(f'#!/usr/bin/env python3\n{banner}"""{DOC}"""\n', "Python") == (
+        f'#!/usr/bin/env python3\n\n"""{DOC}"""\n'
+    )
+    assert remove_headers(f"# ----( TODO )----\n# {DOC}\n", "Python") == f"# ----( TODO )----\n# {DOC}\n"
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        "Copyright https://example.org/p/words/",
+        "this work for additional information regarding copyright ownership.",
+    ],
+)
+def test_notices_of_which_a_part_is_missing_go_too(notice):
+    assert remove_headers(f'# {notice}\n\n"""{DOC}"""\n', "Python") == f'"""{DOC}"""\n'
+
+
 def test_code_behind_a_comment_on_its_line_stays():
     assert remove_headers(f"/* {COPYRIGHT} */ package a;\n", "Java") == "package a;\n"
     assert remove_headers(f"/*\n {COPYRIGHT}\n */ (function() {{}})();\n", "JavaScript") == "(function() {})();\n"

@@ -1,6 +1,7 @@
 """GitHub from tables, folders and archives to documents: the fate of every planted file, traced by hand."""
 
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -216,21 +217,12 @@ def test_a_document_says_where_it_stands_and_under_which_licence(mini: Run) -> N
 
 def test_every_stage_accounts_for_every_record(mini: Run) -> None:
     assert stats(mini, "licences")["kept"] == 5
-    places, contents, cleaned, documents = (
-        stats(mini, name) for name in ("places", "contents", "cleaned", "documents")
-    )
+    places, contents, documents = (stats(mini, name) for name in ("places", "contents", "documents"))
     assert (places["read"], places["kept"], places["dropped"]) == (16, 15, {"github/not_a_file": 1})
     assert (contents["read"], contents["kept"]) == (11, 9)
     assert contents["dropped"] == {"github/binary": 1, "github/no_content": 1}
     volume = 36
-    # 8 licences, 8 headers, 20 others of the joined table; 9 contents; 5 of the stack; 7, 8 and 4 of repositories
-    assert cleaned["read"] == 8 + 8 + 20 + volume + 9 + 5 + 7 + 8 + 4
-    assert cleaned["kept"] + sum(cleaned["dropped"].values()) + sum(cleaned["errors"].values()) == cleaned["read"]
-    assert {name: cleaned["facts"][name] for name in ("places beside the one taken", "places without content")} == {
-        "places beside the one taken": 4 + 1 + 1,
-        "places without content": 3,
-    }
-    assert documents["read"] == cleaned["kept"]
+    assert documents["read"] == 21 + volume + 3
     assert documents["dropped"] == {"duplicate/content": 3}
     assert documents["kept"] == len(kept(mini)) == 21 + volume
     facts = documents["facts"]
@@ -238,6 +230,67 @@ def test_every_stage_accounts_for_every_record(mini: Run) -> None:
     assert {name: facts[f"files of {name}"] for name in by_language} == by_language
     assert by_language["Python"] == 8 + volume
     assert sum(facts[name] for name in facts if name.startswith("bytes of")) == documents["bytes_out"]
+
+
+def test_cleaning_counts_what_became_of_every_file_and_of_every_header(mini: Run) -> None:
+    volume = 36
+    headers = [
+        *(HEADERS[suffix][0] for suffix in ("c", "go", "py", "sql", "html", "rb")),
+        "# Copyright 2021 Someone else\n\n",  # copy.py
+        HEADERS["py"][0],  # only.py, where nothing stands behind it
+        "# SPDX-License-Identifier: Apache-2.0\n",  # own.py
+        *["# Copyright 2000 The bakers\n\n"] * (volume // 3),
+        "# Copyright 2020 Another\n\n",  # stove.rb
+        HEADERS["c"][0],  # oven.c of the folder
+        "// SPDX-License-Identifier: MIT\n",  # spdx.c
+    ]
+    gone = [row for row in rows_of(mini, "dropped") if row["stage"] == "github.cleaned"]
+    copies = [row for row in rows_of(mini, "dropped") if row["reason"] == "duplicate/content"]
+    text = sum(len(row["text"].encode()) for row in [*rows_of(mini, "documents"), *copies])
+    judged = {"code/generated", "code/line_too_long", "licence/missing", "licence/other_in_file"}
+    text_gone = sum(len(row["text"].encode()) for row in gone if row["reason"] in judged)
+    assert stats(mini, "cleaned") == {
+        "stage": "github.cleaned",
+        "counts": "files",
+        # the joined table, The Stack's, three partitions, two archives, the folder
+        "shards": 1 + 1 + 3 + 2 + 1,
+        # the joined table alone has more than a batch: 55 KB of text and 512 bytes a row, in batches of 8 KiB
+        "batches": 10 + 1 + 3 + 2 + 1,
+        # 8 licences, 8 headers, 20 others of the joined table; 9 contents; 5 of the stack; 7, 8 and 4 of repositories
+        "read": 8 + 8 + 20 + volume + 9 + 5 + 7 + 8 + 4,
+        "kept": 21 + volume + 3,
+        "dropped": {
+            "code/data_name": 1,
+            "code/empty": 1,
+            "code/generated": 1,
+            "code/licence_file": 4,  # of the joined table, the folder and both archives
+            "code/line_too_long": 1,
+            "code/minified_name": 1,
+            "code/other_suffix": 2,
+            "code/vendored": 1 + 1,
+            "duplicate/id": 1,
+            "encoding/not_text": 1,
+            "github/binary": 1,
+            "github/no_content": 1,
+            "github/no_place": 2,
+            "github/not_a_file": 1 + 4 + 1,  # of the joined table, the tar and the zip
+            "licence/missing": 1 + 1 + 1 + 1,  # of the joined table, BigQuery's, the folder and The Stack's
+            "licence/not_permitted": 4 + 1 + 2 + 1,
+            "licence/other_in_file": 1,
+            "licence/unknown": 1,
+        },
+        "errors": {"github/bad_name": 1, "github/unsafe_member": 3, "github/wrong_type": 2},
+        "gaps": {},
+        "bytes_in": text + text_gone + sum(map(len, headers)),
+        "bytes_out": text,
+        "facts": {
+            "chars of headers": sum(map(len, headers)),
+            "headers removed": len(headers),
+            "lines": 0,
+            "places beside the one taken": 4 + 1 + 1,
+            "places without content": 3,
+        },
+    }
 
 
 def test_workers_batches_and_partitions_change_no_document(mini: Run, tmp_path: Path, digests: Digests) -> None:
@@ -343,6 +396,33 @@ def test_a_file_exactly_as_long_as_allowed_stays_and_a_longer_one_goes(tmp_path:
     assert list(kept(run)) == ["o/r@main:fits.py"]
     (gone,) = rows_of(run, "dropped")
     assert (gone["reason"], gone["measured"], gone["limit"]) == ("github/too_long", size + 1, size)
+
+
+@pytest.mark.parametrize("entry", ["repositories", "repositories/**"])
+def test_links_pipes_and_links_to_folders_are_left_out_with_a_reason(tmp_path: Path, entry: str) -> None:
+    root = tmp_path / "repositories"
+    (root / "o" / "r" / "src").mkdir(parents=True)
+    (root / "o" / "r" / "src" / "a.c").write_text("// SPDX-License-Identifier: MIT\n" + C_BODY)
+    for name, target in {
+        "o/r/folder": "src",
+        "o/r/file.c": "src/a.c",
+        "o/r/nothing.c": "absent.c",
+        "o/r/LICENSE": "src",
+        "o/r/.git": "src",
+        "o/packed.zip": "r",
+    }.items():
+        (root / name).symlink_to(target)
+    os.mkfifo(root / "o" / "r" / "pipe.c")
+    run = drive(tmp_path / "run", tmp_path, collections=[{"id": "mine", "repositories": [entry]}])
+    assert list(kept(run)) == ["o/r@HEAD:src/a.c"]
+    details = {row["id"].removeprefix("github/"): (row["reason"], row["detail"]) for row in rows_of(run, "dropped")}
+    link = ("github/not_a_file", "link")
+    assert details == {
+        **{f"o/r@HEAD:{name}": link for name in ("folder", "file.c", "nothing.c", "LICENSE")},
+        "o/packed@HEAD:": link,
+        "o/r@HEAD:pipe.c": ("github/not_a_file", "special"),
+    }
+    assert stats(run, "cleaned")["read"] == 7
 
 
 def test_families_that_are_not_asked_for_go(tmp_path: Path) -> None:

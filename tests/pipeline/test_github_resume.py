@@ -23,11 +23,13 @@ Digests = Callable[..., dict[str, str]]
 
 
 def write_config(folder: Path) -> Path:
-    """Write BigQuery's tables, of which every third content stands in two places, and a config with small batches."""
+    """Write BigQuery's tables and a config with small batches.
+
+    Every third content stands in two places, and every fifth is a copy of the one before it but for its header.
+    """
     for name in ("contents", "files", "licenses"):
         (folder / "data" / name).mkdir(parents=True)
-    lines = [f"x_{number} = {number * 7919}\n" * (number % 40 + 3) for number in range(CONTENTS)]
-    contents = [{"id": f"{number:040x}", "content": text} for number, text in enumerate(lines)]
+    contents = [{"id": f"{number:040x}", "content": content(number)} for number in range(CONTENTS)]
     files = [
         {"repo_name": f"o/r{number % (7 + copy)}", "ref": "main", "path": f"{copy}/{number}.py", "id": f"{number:040x}"}
         for number in range(CONTENTS)
@@ -46,6 +48,12 @@ def write_config(folder: Path) -> Path:
     config = folder / "run.yaml"
     config.write_text(json.dumps({**values, "tokenizer": None, "tokens": None}))  # JSON is YAML
     return config
+
+
+def content(number: int) -> str:
+    header = f"# Copyright 2001 The bakers of oven {number}\n\n"
+    loaf = number - (number % 5 == 4)
+    return header + f"heat_oven(loaf={loaf})\n" * (loaf % 40 + 3)
 
 
 def commits(output: Path, stage: str) -> dict[str, int]:

@@ -85,3 +85,10 @@ def test_a_link_that_would_be_passed_over_is_refused(target: str, tmp_path: Path
     for entry in ("in", "in/*.wet"):
         with pytest.raises(SettingsError, match="link to a folder or to nothing"):
             list_shards("s", "d", [entry], data=str(tmp_path), key="k")
+
+
+def test_a_pipe_among_inputs_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "a.wet").write_bytes(b"x")
+    os.mkfifo(tmp_path / "b.wet")
+    with pytest.raises(SettingsError, match=r"b\.wet is no file, which is not read"):
+        list_shards("s", "d", [str(tmp_path)], data="", key="k")
