@@ -16,6 +16,7 @@ from pipeline.sources.avro_blocks import MAGIC as AVRO_MAGIC
 from pipeline.sources.avro_blocks import read_avro
 from pipeline.sources.decompressed import PIECE_BYTES, Decompressed, Watched, open_decompressed
 from pipeline.sources.json_rows import BOM, BadRow, cut_lines, parse_object
+from pipeline.sources.zip_members import MAX_EXPANSION
 
 _PARQUET_MAGIC = b"PAR1"
 _MAGIC_BYTES = 4
@@ -23,7 +24,9 @@ _MAGIC_BYTES = 4
 _ESCAPED = 6
 _OTHER_BYTES = 1 << 20
 _MAX_ROWS = 1024  # of Parquet, held at once
+_TEXTS = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
 _AVRO_BLOCK_BYTES = 32 << 20
+_FREE_BYTES = 64 << 20  # a column of a row group may expand to, whatever its size
 
 Row = dict[str, Any]
 #: Where a row begins, as in :class:`pipeline.document.MalformedRecord`; in Parquet at 0, since it has no place.
@@ -126,11 +129,15 @@ def _read_parquet(stream: BinaryIO, table: Table) -> Iterator[Found]:
     watched = Watched(stream)
     try:
         source = pa.PythonFile(cast("BinaryIO", watched), mode="r")
-        file = pq.ParquetFile(source, buffer_size=PIECE_BYTES, pre_buffer=False)
+        file = _open_parquet(source)
         names = file.schema_arrow.names
         missing = [name for name in table.needed if name not in names]
         if missing:
             yield _refused(f"{table.source}/missing_column", f"no {missing[0]}"), (0, 0), table.size
+            return
+        bomb = _find_bomb(file, table.columns)
+        if bomb is not None:
+            yield _refused(f"{table.source}/bomb", bomb), (0, 0), table.size
             return
         columns, rows, number = [name for name in table.columns if name in names], max(1, file.metadata.num_rows), 0
         at_once = _rows_at_once(file)
@@ -143,6 +150,28 @@ def _read_parquet(stream: BinaryIO, table: Table) -> Iterator[Found]:
         yield _refused(f"{table.source}/bad_parquet", " ".join(str(error).split())[:200]), (0, 0), table.size
 
 
+def _open_parquet(source: pa.PythonFile) -> pq.ParquetFile:
+    """Open a file so that texts which it holds once for many rows are held once here, too."""
+    file = pq.ParquetFile(source, buffer_size=PIECE_BYTES, pre_buffer=False)
+    texts = [field.name for field in file.schema_arrow if field.type in _TEXTS]
+    return pq.ParquetFile(
+        source, metadata=file.metadata, read_dictionary=texts, buffer_size=PIECE_BYTES, pre_buffer=False
+    )
+
+
+def _find_bomb(file: pq.ParquetFile, columns: Sequence[str]) -> str | None:
+    """Say which column expands as no text does: a page of it is held whole, however long it says it is."""
+    for index in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(index)
+        for place in range(group.num_columns):
+            chunk = group.column(place)
+            held, size = int(chunk.total_compressed_size), int(chunk.total_uncompressed_size)
+            is_read = chunk.path_in_schema.partition(".")[0] in columns
+            if is_read and size > _FREE_BYTES + MAX_EXPANSION * held:
+                return f"{chunk.path_in_schema}: {held} bytes expand to {size}"
+    return None
+
+
 def _rows_at_once(file: pq.ParquetFile) -> int:
     """Give how many rows to hold, of some mebibytes if they are all alike."""
     groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
@@ -152,11 +181,22 @@ def _rows_at_once(file: pq.ParquetFile) -> int:
 
 def _from_batch(batch: pa.RecordBatch, number: int, source: str) -> Sequence[Row | MalformedRecord]:
     try:
-        return cast("list[Row | MalformedRecord]", batch.to_pylist())
+        columns = [_values(column) for column in batch.columns]
+        return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
     except UnicodeDecodeError as error:
         if batch.num_rows == 1:
             return [MalformedRecord(f"{source}/invalid_utf8", f"row {number}: {error}", offset=0)]
     return [row for at in range(batch.num_rows) for row in _from_batch(batch.slice(at, 1), number + at, source)]
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Give what a column holds; rows that share an entry of a dictionary share a value."""
+    if not isinstance(column, pa.DictionaryArray):
+        return cast("list[Any]", column.to_pylist())
+    places = column.indices.to_pylist()
+    used = sorted({place for place in places if place is not None})
+    held = dict(zip(used, column.dictionary.take(pa.array(used, pa.int64())).to_pylist(), strict=True))
+    return [None if place is None else held[place] for place in places]
 
 
 def _refused(cause: str, detail: str) -> MalformedRecord:

@@ -220,3 +220,21 @@ CONTENTS = (
     gzip.compress(lines(ROWS[:9])),
     lines(ROWS[:9]),
 )
+
+
+def test_a_text_that_parquet_has_once_for_many_rows_is_held_once() -> None:
+    rows = [{"id": f"{number:04}", "content": "b" * (1 << 19) if number % 9 else None} for number in range(1200)]
+    content = parquet(rows)
+    held, before = [], pa.total_allocated_bytes()
+    for row, _, _ in read_table(io.BytesIO(content), Table("x", len(content), needed=("id", "content"))):
+        assert pa.total_allocated_bytes() - before < 16 << 20
+        held.append(row)
+    assert held == rows
+    assert len({id(row["content"]) for row in held if row["content"] is not None}) <= 2
+
+
+def test_a_column_that_expands_as_no_text_does_is_an_error_of_the_file() -> None:
+    rows = [{"id": "x", "content": "b" * (2 << 20)}] * 40
+    plain = parquet(rows, use_dictionary=False, compression="none")
+    assert read(plain) == rows
+    assert causes(read(parquet(rows, use_dictionary=False, compression="zstd"))) == ["table/bomb"]
