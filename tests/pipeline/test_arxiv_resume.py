@@ -3,21 +3,15 @@
 import gzip
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
 from pipeline import launch as launching
+from tests.killed import EVERYTHING, check_killed_in
 
-ROOT = Path(__file__).parent.parent.parent
-EVERYTHING = ("documents", "dropped", "errors")
 PAPERS = 120  # a tar; each is a batch or two
 
 Digests = Callable[..., dict[str, str]]
@@ -49,45 +43,10 @@ def write_config(folder: Path) -> Path:
     return config
 
 
-def commits(output: Path, stage: str) -> dict[str, int]:
-    """Give the commits of a stage with the time each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
-
-
-def kill_once_committed(config: Path, output: Path, stage: str, count: int) -> dict[str, int]:
-    """Start the run as a process group of its own and kill all of it once a stage has that many commits."""
-    program = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", str(config)]
-    arguments = ["--output", str(output), "--workers", "1"]
-    terminal = output.parent / "terminal.txt"
-    with terminal.open("ab") as shown:
-        process = subprocess.Popen([*program, *arguments], cwd=ROOT, start_new_session=True, stdout=shown, stderr=shown)
-    while process.poll() is None and len(commits(output, stage)) < count:
-        time.sleep(0.005)
-    assert process.poll() is None, terminal.read_text()
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(0.2)
-    return commits(output, stage)
-
-
 def test_killed_in_both_stages_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     tmp_path: Path, digests: Digests
 ) -> None:
-    config, quiet = write_config(tmp_path), Console(quiet=True)
-    whole, output = tmp_path / "whole", tmp_path / "run"
-    launching.launch(str(config), output=str(whole), workers=1, console=quiet)
-    left: dict[str, dict[str, int]] = {}
-    for stage in ("arxiv.papers", "arxiv.documents"):
-        left[stage] = kill_once_committed(config, output, stage, 5)
-        assert 0 < len(left[stage]) < len(commits(whole, stage))
-        assert not (output / "report.html").exists()
-    launching.launch(str(config), output=str(output), workers=1, console=quiet)
-    assert digests(output, EVERYTHING) == digests(whole, EVERYTHING)
-    assert not list(output.rglob("*.partial"))
-    for stage, before in left.items():
-        after = commits(output, stage)
-        assert {name: after[name] for name in before} == before, "committed batches were written again"
-        assert sorted(after) == sorted(commits(whole, stage))
+    check_killed_in(("arxiv.papers", "arxiv.documents"), write_config(tmp_path), tmp_path, digests)
 
 
 def test_a_truncated_tar_that_is_fetched_again_gives_what_it_had_given_whole(tmp_path: Path, digests: Digests) -> None:

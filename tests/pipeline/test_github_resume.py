@@ -1,22 +1,14 @@
 """Killed in the middle of its stages, GitHub ends with the bytes of an undisturbed run."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
 
-from pipeline import launch as launching
+from tests.killed import check_killed_in
 
-ROOT = Path(__file__).parent.parent.parent
-EVERYTHING = ("documents", "dropped", "errors")
 CONTENTS = 600
 
 Digests = Callable[..., dict[str, str]]
@@ -56,42 +48,9 @@ def content(number: int) -> str:
     return header + f"heat_oven(loaf={loaf})\n" * (loaf % 40 + 3)
 
 
-def commits(output: Path, stage: str) -> dict[str, int]:
-    """Give the commits of a stage with the time each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (output / "work" / stage / "commits").glob("*.json")}
-
-
-def kill_once_committed(config: Path, output: Path, stage: str, count: int) -> dict[str, int]:
-    """Start the run as a process group of its own and kill all of it once a stage has that many commits."""
-    program = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", str(config)]
-    arguments = ["--output", str(output), "--workers", "1"]
-    terminal = output.parent / "terminal.txt"
-    with terminal.open("ab") as shown:
-        process = subprocess.Popen([*program, *arguments], cwd=ROOT, start_new_session=True, stdout=shown, stderr=shown)
-    while process.poll() is None and len(commits(output, stage)) < count:
-        time.sleep(0.005)
-    assert process.poll() is None, terminal.read_text()
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(0.2)
-    return commits(output, stage)
-
-
 def test_killed_in_three_stages_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     tmp_path: Path, digests: Digests
 ) -> None:
-    config, quiet = write_config(tmp_path), Console(quiet=True)
-    whole, output = tmp_path / "whole", tmp_path / "run"
-    launching.launch(str(config), output=str(whole), workers=1, console=quiet)
-    left: dict[str, dict[str, int]] = {}
-    for stage in ("github.contents", "github.cleaned", "github.documents"):
-        left[stage] = kill_once_committed(config, output, stage, 5)
-        assert 0 < len(left[stage]) < len(commits(whole, stage))
-        assert not (output / "report.html").exists()
-    launching.launch(str(config), output=str(output), workers=1, console=quiet)
-    assert digests(output, EVERYTHING) == digests(whole, EVERYTHING)
-    assert not list(output.rglob("*.partial"))
-    for stage, before in left.items():
-        after = commits(output, stage)
-        assert {name: after[name] for name in before} == before, "committed batches were written again"
-        assert sorted(after) == sorted(commits(whole, stage))
+    check_killed_in(
+        ("github.contents", "github.cleaned", "github.documents"), write_config(tmp_path), tmp_path, digests
+    )

@@ -8,10 +8,9 @@ import py7zr
 from rich.console import Console
 
 from pipeline import launch as launching
-from tests.killed import commit_times, run_killed
+from tests.killed import EVERYTHING, check_killed_in
 
 SITES = ("a.example.com", "b.example.com")
-EVERYTHING = ("documents", "dropped", "errors")
 #: Small enough that both stages have many batches, so that there is a middle to be killed in.
 SMALL = {"partition_bytes": 24_000, "split_bytes": 200_000}
 QUESTIONS = 500
@@ -68,18 +67,4 @@ def test_a_truncated_archive_that_is_fetched_again_gives_what_it_had_given_whole
 def test_killed_in_both_stages_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     tmp_path: Path, digests: Digests
 ) -> None:
-    config, quiet = write_config(tmp_path), Console(quiet=True)
-    whole, output = tmp_path / "whole", tmp_path / "run"
-    launching.launch(str(config), output=str(whole), workers=1, console=quiet)
-    left: dict[str, dict[str, int]] = {}
-    for stage in ("stackexchange.posts", "stackexchange.documents"):
-        left[stage] = run_killed([str(config)], output, stage, 5)
-        assert len(left[stage]) == 5 < len(commit_times(whole, stage))
-        assert not (output / "report.html").exists()
-    launching.launch(str(config), output=str(output), workers=1, console=quiet)
-    assert digests(output, EVERYTHING) == digests(whole, EVERYTHING)
-    assert not list(output.rglob("*.partial"))
-    for stage, before in left.items():
-        after = commit_times(output, stage)
-        assert {name: after[name] for name in before} == before, "committed batches were written again"
-        assert sorted(after) == sorted(commit_times(whole, stage))
+    check_killed_in(("stackexchange.posts", "stackexchange.documents"), write_config(tmp_path), tmp_path, digests)
