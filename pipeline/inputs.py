@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@~-]")
 _MAX_NAME = 160
 _LISTS = (".paths", ".paths.gz")
 _GIT = ".git"
+_MOST_SUFFIXES = 8  # to be named
 #: Requests to an object store under way at once.
 _REQUESTS = 64
 
@@ -213,3 +215,16 @@ def _sha256(path: str) -> str:
         while piece := stream.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def count_suffixes(names: Iterable[str]) -> str:
+    """Say how many files have which suffixes, the most frequent first.
+
+    >>> count_suffixes(["a.xml", "b/c.XML", "README"])
+    '2 .xml, 1 without a suffix'
+    """
+    suffixes = Counter(os.path.splitext(name)[1].lower() for name in names)
+    named = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count:,} {suffix or 'without a suffix'}" for suffix, count in named[:_MOST_SUFFIXES]]
+    others = sum(count for _, count in named[_MOST_SUFFIXES:])
+    return ", ".join([*parts, f"{others:,} of other kinds"] if others else parts)

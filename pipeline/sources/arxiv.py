@@ -23,14 +23,15 @@ import apache_beam as beam
 
 from pipeline.arxiv_settings import ArxivDump, ArxivSettings
 from pipeline.document import Shard
+from pipeline.dumps import rank_dumps
 from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, plan_passes
 from pipeline.fingerprints import DropDuplicates, DuplicateReason, FingerprintBatches
-from pipeline.inputs import list_shards
+from pipeline.inputs import count_suffixes, list_shards
 from pipeline.reading import ReadBatches
 from pipeline.run import Recipe, Run
 from pipeline.settings import SettingsError
 from pipeline.sources import arxiv_steps as steps
-from pipeline.sources.arxiv_files import PaperUnit, count_suffixes, group_files, pack_units, read_unit
+from pipeline.sources.arxiv_files import PaperUnit, group_files, pack_units, read_unit
 from pipeline.sources.arxiv_papers import SOURCE
 from pipeline.sources.outputs import common_settings, digest_inputs, owned, read_committed, stage_outputs
 from pipeline.stage import Stage, StageResult, UnitWork
@@ -80,7 +81,7 @@ def recipe(run: Run, settings: ArxivSettings, shards: Sequence[Shard]) -> Recipe
     """
     units, read, passed_over = _units(run, settings.dumps, shards)
     if passed_over:
-        run.say(PAPERS, f"files of other kinds, passed over: {count_suffixes(passed_over)}")
+        run.say(PAPERS, f"files of other kinds, passed over: {count_suffixes(shard.below for shard in passed_over)}")
     papers = yield _papers(run, settings, units, {"files": digest_inputs(run, SOURCE, read)})
     newest = yield _duplicate_ids(run, papers)
     yield _documents(run, settings, papers, newest)
@@ -101,8 +102,7 @@ def _units(
 
 def _papers(run: Run, settings: ArxivSettings, units: Sequence[PaperUnit], inputs: Mapping[str, str]) -> Stage:
     read = functools.partial(read_unit, batch_bytes=run.settings.batch_bytes, limits=settings.limits)
-    newest_first = sorted((dump.id for dump in settings.dumps), reverse=True)
-    ranks = {dump: rank for rank, dump in enumerate(newest_first)}
+    ranks = rank_dumps(dump.id for dump in settings.dumps)
     fingerprint = functools.partial(steps.fingerprint_ids, ranks=ranks)
 
     def build(units: beam.PCollection) -> beam.PCollection:

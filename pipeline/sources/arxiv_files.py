@@ -4,9 +4,7 @@ A bulk tar has some 500 MB and is a unit of its own, read from its first byte to
 :mod:`pipeline.sources.arxiv_eprint` one by one. Single e-prints and folders are packed into units of about a batch.
 """
 
-import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,7 +23,6 @@ from pipeline.sources.tar_members import TarFault, TarKind, TarMember, TarReader
 _BULK = ".tar"
 _PACKED = re.compile(r"(?:\.tar)?\.gz\Z|\.tgz\Z", re.IGNORECASE)
 _PDF = ".pdf"
-_MOST_SUFFIXES = 8  # to be named
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +123,6 @@ def pack_units(papers: Iterable[PaperFile], unit_bytes: int) -> list[PaperUnit]:
 def _unit(group: Sequence[PaperFile]) -> PaperUnit:
     name = group[0].name + (f"+{len(group) - 1}" if len(group) > 1 else "")
     return PaperUnit(name, sum(paper.size for paper in group), tuple(group))
-
-
-def count_suffixes(files: Iterable[Shard]) -> str:
-    """Say how many files have which suffixes, the most frequent first.
-
-    >>> count_suffixes([Shard("arxiv", name, "", 0, below=name) for name in ("a.xml", "b/c.XML", "README")])
-    '2 .xml, 1 without a suffix'
-    """
-    suffixes = Counter(os.path.splitext(file.below)[1].lower() for file in files)
-    named = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{count:,} {suffix or 'without a suffix'}" for suffix, count in named[:_MOST_SUFFIXES]]
-    others = sum(count for _, count in named[_MOST_SUFFIXES:])
-    return ", ".join([*parts, f"{others:,} of other kinds"] if others else parts)
 
 
 def read_unit(unit: PaperUnit, *, batch_bytes: int, limits: ArxivLimits) -> Iterator[Batch]:

@@ -6,11 +6,11 @@ files. So consecutive files are packed, by their sorted names, into units of abo
 
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.document import Shard
+from pipeline.inputs import count_suffixes
 
 TEXT, ZIP, PARQUET, ROWS = "text", "zip", "parquet", "rows"
 
@@ -26,7 +26,6 @@ _FORMATS = {
 }
 #: How much larger a text is than its compressed file, roughly: books deflate to two fifths.
 _EXPANSION = 2.5
-_MOST_SUFFIXES = 8  # to be named
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +70,13 @@ def is_row(identifier: str) -> bool:
     return format_of(identifier.rpartition("#")[0]) in {ROWS, PARQUET}
 
 
-def count_suffixes(files: Iterable[Shard]) -> str:
-    """Say how many files have which suffixes, the most frequent first.
+def count_others(files: Iterable[Shard]) -> str:
+    """Say how many files have which suffixes, those of compressed files aside.
 
-    >>> count_suffixes([Shard("books", name, "", 0, below=name) for name in ("a.htm", "b/c.HTM", "README")])
+    >>> count_others([Shard("books", name, "", 0, below=name) for name in ("a.htm", "b/c.HTM.gz", "README")])
     '2 .htm, 1 without a suffix'
     """
-    suffixes = Counter(os.path.splitext(_COMPRESSED.sub("", file.below))[1].lower() for file in files)
-    named = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{count:,} {suffix or 'without a suffix'}" for suffix, count in named[:_MOST_SUFFIXES]]
-    others = sum(count for _, count in named[_MOST_SUFFIXES:])
-    return ", ".join([*parts, f"{others:,} of other kinds"] if others else parts)
+    return count_suffixes(_COMPRESSED.sub("", file.below) for file in files)
 
 
 def pack_units(files: Iterable[Shard], unit_bytes: int) -> list[BookUnit]:

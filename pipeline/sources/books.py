@@ -31,7 +31,7 @@ from pipeline.sources.book_files import SOURCE, read_unit
 from pipeline.sources.book_listing import read_listing
 from pipeline.sources.book_sketches import SketchBooks
 from pipeline.sources.book_steps import CleanBooks, fingerprint_ids
-from pipeline.sources.book_units import TEXT, book_stem, count_suffixes, format_of, pack_units
+from pipeline.sources.book_units import TEXT, book_stem, count_others, format_of, pack_units
 from pipeline.sources.outputs import common_settings, digest_inputs, owned, read_committed, stage_outputs
 from pipeline.stage import Stage, StageResult, UnitWork, digest_json
 from pipeline.writing import WriteBatches
@@ -98,7 +98,7 @@ def recipe(run: Run, settings: BooksSettings, shards: Sequence[Shard]) -> Recipe
     """
     others = [shard for shard in shards if format_of(shard.below) is None]
     if others:
-        run.say(CLEANED, f"files of other kinds, passed over: {count_suffixes(others)}")
+        run.say(CLEANED, f"files of other kinds, passed over: {count_others(others)}")
     shards = [shard for shard in shards if format_of(shard.below) is not None]
     inputs = {"files": digest_inputs(run, SOURCE, shards)}
     lists = [collection.metadata for collection in settings.collections if collection.metadata is not None]

@@ -12,6 +12,7 @@ from pipeline.batch import Batch
 from pipeline.commits import Commit
 from pipeline.crawl_settings import CommonCrawlSettings, PageDedup
 from pipeline.document import Document, Shard
+from pipeline.dumps import rank_dumps
 from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, Kind, plan_passes
 from pipeline.files import open_read
 from pipeline.fingerprints import DuplicateReason, FingerprintBatches
@@ -119,9 +120,9 @@ def _check_length(page: Document, *, min_chars: int) -> Drop | None:
 def _document_keys(commits: Sequence[Commit], shards: Sequence[Shard]) -> list[KeyFile]:
     """Let all pages meet; of two copies that of the newest dump, the greatest by name, comes first."""
     dumps = {shard.name: shard.dump for shard in shards}
-    newest_first = sorted(set(dumps.values()), reverse=True)
+    ranks = rank_dumps(dumps.values())
     return [
-        KeyFile(commit.shard, commit.index, "corpus", commit.kept, newest_first.index(dumps[commit.shard]))
+        KeyFile(commit.shard, commit.index, "corpus", commit.kept, ranks[dumps[commit.shard]])
         for commit in commits
         if commit.kept
     ]

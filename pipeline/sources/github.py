@@ -27,6 +27,7 @@ import apache_beam as beam
 from pipeline.batch import Batch
 from pipeline.commits import Commit
 from pipeline.document import Shard
+from pipeline.dumps import rank_dumps
 from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, Kind, plan_passes
 from pipeline.files import join
 from pipeline.fingerprints import DuplicateReason, FingerprintBatches
@@ -37,7 +38,7 @@ from pipeline.reading import ReadBatches, batched
 from pipeline.run import Recipe, Run
 from pipeline.settings import SettingsError
 from pipeline.sources.github_context import SOURCE, GithubContext, collection_of
-from pipeline.sources.github_join import JoinedFiles, Partition, PartitionContents, PartitionPlaces, read_partition
+from pipeline.sources.github_join import JoinedFiles, Partition, PartitionTables, read_partition
 from pipeline.sources.github_licences import KeepLicences, load_licences
 from pipeline.sources.github_repositories import (
     RepositoryUnit,
@@ -207,7 +208,7 @@ def _places(
         return (
             units
             | "Read" >> ReadBatches(read)
-            | "Partition" >> PartitionPlaces(PLACES, counts)
+            | "Partition" >> PartitionTables(PLACES, counts, "places")
             | "Write" >> WriteBatches(stage_outputs(run, SOURCE, PLACES))
         )
 
@@ -246,7 +247,7 @@ def _contents(
         return (
             units
             | "Read" >> ReadBatches(read)
-            | "Partition" >> PartitionContents(CONTENTS, counts)
+            | "Partition" >> PartitionTables(CONTENTS, counts, "contents")
             | "Write" >> WriteBatches(stage_outputs(run, SOURCE, CONTENTS))
         )
 
@@ -342,18 +343,12 @@ def _read_unit(batch_bytes: int, settings: GithubSettings, joined: Joined, unit:
 def _duplicates(
     run: Run, settings: GithubSettings, name: str, kind: Kind, cleaned: StageResult, without: Mapping[str, StageResult]
 ) -> Stage:
-    ranks = _ranks(settings)
+    ranks = rank_dumps(collection.id for collection in settings.collections)
     keys = [_key_file(commit, ranks) for commit in cleaned.commits if commit.kept]
     passes = plan_passes(keys, settings.max_shuffle_bytes)
     work = DuplicateWork(run.folder, name, CLEANED, passes, Keys(kind, without=list(without)), Copies.FIRST_STAYS)
     inputs = {"cleaned": cleaned.digest, **{stage: result.digest for stage, result in without.items()}}
     return Stage(name, {"max_shuffle_bytes": settings.max_shuffle_bytes}, inputs, work, counts="files")
-
-
-def _ranks(settings: GithubSettings) -> dict[str, int]:
-    """Rank collections, the newest first, which is the greatest by name."""
-    names = sorted((collection.id for collection in settings.collections), reverse=True)
-    return {name: rank for rank, name in enumerate(names)}
 
 
 def _key_file(commit: Commit, ranks: Mapping[str, int]) -> KeyFile:

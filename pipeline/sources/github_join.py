@@ -14,7 +14,7 @@ mostly stand in the ``node_modules`` of others, and go.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import apache_beam as beam
 import pyarrow as pa
@@ -81,38 +81,22 @@ class JoinedFiles:
     contents: tuple[str, ...]
 
 
-class PartitionPlaces(beam.PTransform):  # type: ignore[misc]
-    """Hand each batch the best place of each of its contents as a file of partitions, to be written with it.
+class PartitionTables(beam.PTransform):  # type: ignore[misc]
+    """Hand each batch a file of partitions, to be written with it; the records stay in the batch.
 
     Args:
         stage: The stage's name, under whose work the files lie.
         counts: Partitions of each collection.
+        kind: ``places``, of which the best one of each content is written, or ``contents``.
     """
 
-    def __init__(self, stage: str, counts: dict[str, int]) -> None:
+    def __init__(self, stage: str, counts: dict[str, int], kind: Literal["places", "contents"]) -> None:
         super().__init__()
-        self._stage, self._counts = stage, counts
+        self._arguments = stage, counts, kind
 
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Apply."""
-        return batches | beam.Map(_partition_batch, self._stage, self._counts, "places").with_output_types(Batch)
-
-
-class PartitionContents(beam.PTransform):  # type: ignore[misc]
-    """Hand each batch its contents as a file of partitions, to be written with it; they stay in the batch.
-
-    Args:
-        stage: The stage's name, under whose work the files lie.
-        counts: Partitions of each collection.
-    """
-
-    def __init__(self, stage: str, counts: dict[str, int]) -> None:
-        super().__init__()
-        self._stage, self._counts = stage, counts
-
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        """Apply."""
-        return batches | beam.Map(_partition_batch, self._stage, self._counts, "contents").with_output_types(Batch)
+        return batches | beam.Map(_partition_batch, *self._arguments).with_output_types(Batch)
 
 
 def _partition_batch(batch: Batch, stage: str, counts: dict[str, int], kind: str) -> Batch:

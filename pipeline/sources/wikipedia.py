@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 import apache_beam as beam
 
 from pipeline.document import Shard
+from pipeline.dumps import rank_dumps
 from pipeline.duplicates import Copies, DuplicateWork, KeyFile, Keys, plan_passes
 from pipeline.fingerprints import DropDuplicates, DuplicateReason, FingerprintBatches
 from pipeline.inputs import below, list_shards
@@ -150,8 +151,7 @@ def _pages(
     inputs: Mapping[str, str],
 ) -> Stage:
     keep_disambiguations = settings.keep_disambiguations
-    newest_first = sorted((dump.id for dump in settings.dumps), reverse=True)
-    ranks = {dump: rank for rank, dump in enumerate(newest_first)}
+    ranks = rank_dumps(dump.id for dump in settings.dumps)
     fingerprint = functools.partial(steps.fingerprint_ids, ranks=ranks)
 
     def build(units: beam.PCollection) -> beam.PCollection:
