@@ -36,6 +36,11 @@ def pytest_configure() -> None:
     providers._get_local_constants = lambda: none if settings.get_current_profile_name() == STEADY else own()
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes that are no text by their length: gzip holds the time, and all processes must collect the same names."""
+    return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) and not val.isascii() else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the files of whole runs, which take longest, come first, lest one process be left alone with them."""
     items.sort(key=lambda item: "test_run_" not in item.path.name)
