@@ -37,7 +37,7 @@ def pytest_configure() -> None:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes that are no text by their length: gzip holds the time, and all processes must collect the same names."""
+    """Name bytes that are no text by their length: gzip holds the time, and all processes must find the same names."""
     return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) and not val.isascii() else None
 
 
