@@ -17,10 +17,12 @@ from pipeline.arxiv_settings import ArxivSettings
 from pipeline.books_settings import BooksSettings
 from pipeline.c4_settings import C4Settings
 from pipeline.crawl_settings import RUN, CommonCrawlSettings
+from pipeline.decontamination_settings import DecontaminationSettings
 from pipeline.github_settings import GithubSettings
 from pipeline.stackexchange_settings import StackExchangeSettings
 from pipeline.wikipedia_settings import WikipediaSettings
-from tokenizer.settings import TokenizerSettings, TokenShardSettings
+from tokenizer.mixture import MixtureSettings
+from tokenizer.settings import HeldOutSettings, TokenizerSettings, TokenShardSettings
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -65,6 +67,9 @@ class RunSettings(BaseModel):
         sources: What to read.
         tokenizer: How the tokenizer is trained; ``null`` ends the run with the documents.
         tokens: How token shards are written; ``null`` writes none.
+        held_out: Which documents are kept out of all training; ``null`` for none.
+        mixture: In which proportions sources are sampled; ``null`` for all by their tokens.
+        decontamination: Which evaluation sets' texts are looked for in the documents; ``null`` for none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,6 +82,9 @@ class RunSettings(BaseModel):
     sources: Sources
     tokenizer: TokenizerSettings | None = TokenizerSettings()
     tokens: TokenShardSettings | None = TokenShardSettings()
+    held_out: HeldOutSettings | None = None
+    mixture: MixtureSettings | None = None
+    decontamination: DecontaminationSettings | None = None
 
     @model_validator(mode="after")
     def _something_to_do(self) -> "RunSettings":

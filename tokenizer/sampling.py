@@ -7,6 +7,8 @@ changes them.
 import hashlib
 from collections.abc import Sequence
 
+from tokenizer.settings import HeldOutSettings
+
 
 def is_sampled(document_id: str, fraction: float, seed: int) -> bool:
     """Decide whether a document belongs to a sample.
@@ -22,6 +24,21 @@ def is_sampled(document_id: str, fraction: float, seed: int) -> bool:
         Whether the document is in the sample.
     """
     return int.from_bytes(_seeded_hash(document_id, seed), "big") < fraction * 2**64
+
+
+def is_held_out(document_id: str, settings: HeldOutSettings | None) -> bool:
+    """Decide whether a document is kept out of all training, the tokenizer's included.
+
+    The choice is independent of that of :func:`is_sampled`, whatever the seeds.
+
+    Args:
+        document_id: The document's stable id.
+        settings: Share and seed; ``None`` holds nothing out.
+
+    Returns:
+        Whether the document is held out.
+    """
+    return settings is not None and is_sampled(f"held out\0{document_id}", settings.fraction, settings.seed)
 
 
 def seeded_order(document_ids: Sequence[str], seed: int) -> list[int]:

@@ -42,6 +42,20 @@ class TokenizerSettings(BaseModel):
     num_threads: int = Field(default=16, ge=1, le=128)
 
 
+class HeldOutSettings(BaseModel):
+    """Which documents are held out of training, to measure a model on.
+
+    Attributes:
+        fraction: Share of each source's documents, see :func:`tokenizer.sampling.is_held_out`.
+        seed: Decides which documents.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    fraction: float = Field(default=0.001, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0, lt=1 << 64)
+
+
 class TokenShardSettings(BaseModel):
     """How token shards are cut and what is written around each document.
 
