@@ -150,9 +150,7 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
                 self.setup()
             with clock.timed("encode"):
                 ids, documents, size = self._encode(unit, blame)
-            order = seeded_order(ids, self._settings.seed)
-            held_out = [documents[place] for place in order if is_held_out(ids[place], self._held_out)]
-            training = [documents[place] for place in order if not is_held_out(ids[place], self._held_out)]
+            training, held_out = self._part(ids, documents)
             with clock.timed("write"):
                 name = shard_name(unit.source, unit.index, unit.count)
                 outputs = self._write(f"{TRAINING}/{unit.source}", name, training)
@@ -188,6 +186,14 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
             documents += encoder.encode_documents(texts, bos=self._settings.bos, eos=self._settings.eos)
             size += sum(map(utf8_size, texts))
         return ids, documents, size
+
+    def _part(self, ids: Sequence[str], documents: Sequence[Ids]) -> tuple[list[Ids], list[Ids]]:
+        """Part the documents, in the order they shall lie in, into those to train on and those held out."""
+        training: list[Ids] = []
+        held_out: list[Ids] = []
+        for place in seeded_order(ids, self._settings.seed):
+            (held_out if is_held_out(ids[place], self._held_out) else training).append(documents[place])
+        return training, held_out
 
     def _write(self, folder: str, name: str, documents: Sequence[Ids]) -> tuple[WrittenFile, ...]:
         encoder = self._encoder
