@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from pipeline.arxiv_settings import ArxivSettings
 from pipeline.books_settings import BooksSettings
 from pipeline.c4_settings import C4Settings
+from pipeline.corpora_settings import CorpusName, CorpusSettings
 from pipeline.crawl_settings import RUN, CommonCrawlSettings
 from pipeline.decontamination_settings import DecontaminationSettings
 from pipeline.github_settings import GithubSettings
@@ -43,6 +44,14 @@ class Sources(BaseModel):
     github: GithubSettings | None = None
     c4: C4Settings | None = None
     commoncrawl: CommonCrawlSettings | None = None
+    corpora: dict[CorpusName, CorpusSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _corpora_have_names_of_their_own(self) -> "Sources":
+        taken = [name for name in self.corpora if name in type(self).model_fields and getattr(self, name)]
+        if taken:
+            raise ValueError(f"corpora: {taken[0]} is the name of a source that the run makes from dumps, too")
+        return self
 
     @model_validator(mode="after")
     def _training_sources_are_read(self) -> "Sources":
