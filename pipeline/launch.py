@@ -147,8 +147,7 @@ def _execute(run: Run, inputs: _Inputs) -> None:
         run.execute(source.recipe(run, asked, inputs.shards[source.SOURCE]))
         documents[source.SOURCE] = run.results[source.DOCUMENTS]
     if sources.commoncrawl is not None and inputs.commoncrawl is not None:
-        made = {name: result for name, result in documents.items() if name not in sources.corpora}
-        run.execute(commoncrawl.recipe(run, sources.commoncrawl, inputs.commoncrawl, made))
+        run.execute(commoncrawl.recipe(run, sources.commoncrawl, inputs.commoncrawl, documents))
         documents[commoncrawl.SOURCE] = run.results[DOCUMENTS]
     run.execute(tokens.recipe(run, documents))
     for name in run.manifest.order_stages(list(run.results)):
