@@ -14,6 +14,7 @@ from rich.console import Console
 from pipeline import cli_fetch
 from pipeline.cli_github_rows import github_rows
 from pipeline.cli_list_references import list_references
+from pipeline.cli_mixture import mixture
 from pipeline.cli_ngram import train_ngram_lm
 from pipeline.cli_rank_sites import rank_sites
 from pipeline.cli_reference import train_reference_classifier
@@ -173,6 +174,7 @@ app.command()(train_reference_classifier)
 app.command("github-rows")(github_rows)
 app.command("list-references")(list_references)
 app.command("rank-sites")(rank_sites)
+app.command()(mixture)
 app.add_typer(cli_fetch.app)
 
 

@@ -101,7 +101,14 @@ def _read_commit(path: str) -> Commit:
 
 
 def summarize(commits: Sequence[Commit]) -> dict[str, Any]:
-    """Add up a stage's records into what ``stats/<stage>.json`` holds."""
+    """Add up a stage's records into what ``stats/<stage>.json`` holds; a stage that counts tokens has their speed."""
+    summary = _summary(commits)
+    tokens = summary["facts"].get("tokens", 0) + summary["facts"].get("held_out_tokens", 0)
+    seconds = sum(summary["seconds"].values())
+    return {**summary, "tokens_per_worker_second": round(tokens / seconds)} if tokens and seconds else summary
+
+
+def _summary(commits: Sequence[Commit]) -> dict[str, Any]:
     return {
         "shards": sum(commit.last for commit in commits),
         "batches": len(commits),

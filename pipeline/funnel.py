@@ -9,6 +9,7 @@ from rich.table import Table
 
 from pipeline.files import exists, join, read_json, write_bytes
 from pipeline.manifest import Manifest
+from pipeline.mixture_table import print_summary, summary_html
 
 
 def read_stats(run: str) -> list[dict[str, Any]]:
@@ -34,14 +35,8 @@ def _by_count(item: tuple[str, int]) -> tuple[int, str]:
     return -item[1], item[0]
 
 
-def token_counts(stats: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
-    """Give tokens and documents of each source that has token shards."""
-    tokens = [stage for stage in stats if stage["stage"].endswith(".tokens")]
-    return {stage["stage"].removesuffix(".tokens"): (stage["facts"]["tokens"], stage["kept"]) for stage in tokens}
-
-
 def print_funnel(run: str, console: Console) -> None:
-    """Print the funnel of a run, and its tokens; as wide as it is where nobody's terminal bounds it."""
+    """Print the funnel of a run, and its mixture; as wide as it is where nobody's terminal bounds it."""
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     stats = read_stats(run)
@@ -61,8 +56,7 @@ def print_funnel(run: str, console: Console) -> None:
         else:
             table.add_row(stage, counts[stage], f"{read:,}", f"{kept:,}", f"{left:,}")
     console.print(table)
-    for source, (tokens, documents) in token_counts(stats).items():
-        console.print(f"{source}: {tokens:,} tokens in {documents:,} documents", highlight=False)
+    print_summary(run, console)
 
 
 def write_report(run: str) -> str:
@@ -76,17 +70,13 @@ def write_report(run: str) -> str:
         f"<td>{left:,}</td></tr>"
         for stage, reason, read, kept, left in funnel_rows(stats)
     )
-    tokens = "".join(
-        f"<li>{html.escape(source)}: {count:,} tokens in {documents:,} documents</li>"
-        for source, (count, documents) in token_counts(stats).items()
-    )
     seconds = "".join(
         f"<tr><th>{html.escape(stage['stage'])}</th><td>{stage['bytes_in'] / 1e6:,.1f}</td>"
         f"<td>{html.escape(', '.join(f'{step} {value:,.2f}' for step, value in stage['seconds'].items()))}</td></tr>"
         for stage in stats
     )
     path = join(run, "report.html")
-    write_bytes(path, _PAGE.format(rows=rows, tokens=tokens, seconds=seconds).encode())
+    write_bytes(path, _PAGE.format(rows=rows, mixture=summary_html(run), seconds=seconds).encode())
     return path
 
 
@@ -96,10 +86,10 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>llama-corpus run</title><style>
 body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }}
 table {{ border-collapse: collapse; margin: 1em 0 }} td, th {{ padding: .15em .9em .15em 0; text-align: left }}
-td:nth-child(n+3) {{ text-align: right; font-variant-numeric: tabular-nums }} .reason td {{ color: #666 }}
+td:nth-child(n+3), .numbers td {{ text-align: right; font-variant-numeric: tabular-nums }} .reason td {{ color: #666 }}
 </style></head><body><h1>What was kept, what left, and why</h1>
 <table><tr><th>stage</th><th>counts</th><th>in</th><th>kept</th><th>left out</th></tr>{rows}</table>
-<h2>Tokens</h2><ul>{tokens}</ul>
+{mixture}
 <h2>Where the time went</h2><table><tr><th>stage</th><th>MB of text</th><th>seconds, all workers, by step</th></tr>
 {seconds}</table></body></html>
 """

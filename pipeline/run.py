@@ -216,6 +216,8 @@ def _done(stats: dict[str, Any] | Any, seconds: float) -> str:
     parts = [f"{stats['read']:,} {stats['counts']} in, {stats['kept']:,} kept"]
     if stats["bytes_in"]:
         parts.append(f"{stats['bytes_in'] / 1e6:,.1f} MB of text")
+    if "tokens_per_worker_second" in stats:
+        parts.append(f"{stats['tokens_per_worker_second']:,} tokens/s a worker")
     return ", ".join([*parts, f"{seconds:,.1f} s"])
 
 

@@ -4,6 +4,7 @@ The settings of a rule sit beside the code they steer; this module gathers them 
 every fault into one line that names the key, the value and what is allowed.
 """
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -91,7 +92,7 @@ class RunSettings(BaseModel):
     sources: Sources
     tokenizer: TokenizerSettings | None = TokenizerSettings()
     tokens: TokenShardSettings | None = TokenShardSettings()
-    held_out: HeldOutSettings | None = None
+    held_out: HeldOutSettings | None = HeldOutSettings()
     mixture: MixtureSettings | None = None
     decontamination: DecontaminationSettings | None = None
 
@@ -101,6 +102,8 @@ class RunSettings(BaseModel):
             raise ValueError(f"sources: give at least one of {', '.join(type(self.sources).model_fields)}")
         if self.tokens is not None and self.tokenizer is None:
             raise ValueError("tokens need a tokenizer: set tokens to null too, or give tokenizer")
+        if self.mixture is not None and self.tokens is not None:
+            self.mixture.check_sources([name for name, asked in self.sources if asked is not None])
         return self
 
 
@@ -123,13 +126,13 @@ def load_settings(model: type[ModelT], path: str, overrides: Sequence[str] = ())
     return parse_settings(model, values, origin=path)
 
 
-def settings_of(model: type[ModelT], overrides: Sequence[str]) -> ModelT:
-    """Make settings of ``key=value`` alone, the rest at their defaults.
+def settings_of(model: type[ModelT], overrides: Sequence[str], base: Mapping[str, Any] | None = None) -> ModelT:
+    """Make settings of ``key=value`` alone, the rest as in ``base``, by default at their defaults.
 
     Raises:
         SettingsError: A key, type or value is wrong.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = copy.deepcopy(dict(base or {}))
     for override in overrides:
         _override(values, override)
     return parse_settings(model, values, origin="--set")

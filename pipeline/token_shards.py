@@ -1,9 +1,13 @@
 """Token shards in a run: documents files become flat files of ids, then a manifest of each source.
 
-A token shard takes a fixed list of documents files, in a seeded order inside, so no token crosses a shuffle.
+A token shard takes a fixed list of documents files, in a seeded order inside, so no token crosses a shuffle. Documents
+that are held out of training, by a hash of their id, go into files of their own under ``held_out/<source>/``, in the
+same format and with a manifest of their own. A file without documents is not written: where all documents of a shard
+are held out or left out, its number is missing, and the manifest says which there are.
 """
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,12 +22,14 @@ from pipeline.stage import LauncherWork, Stage, StageResult, UnitWork
 from pipeline.token_inputs import TokenInput, read_kept
 from pipeline.tokenizer_stages import MODEL_PATH
 from tokenizer.encoding import Encoder, Ids
-from tokenizer.manifest import MANIFEST_NAME, ShardEntry, shard_name
-from tokenizer.sampling import seeded_order
-from tokenizer.settings import TokenShardSettings
+from tokenizer.manifest import MANIFEST_NAME, ShardEntry, held_out_name, shard_name
+from tokenizer.sampling import is_held_out, seeded_order
+from tokenizer.settings import HeldOutSettings, TokenShardSettings
 from tokenizer.shards import pack_shard, source_manifest
 
 MANIFESTS = "token_manifests"
+TRAINING = "tokens"
+HELD_OUT = "held_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +85,49 @@ def plan_token_shards(
 
 
 def tokens_stage(
-    run: Run, source: str, settings: TokenShardSettings, units: Sequence[TokenUnit], inputs: Mapping[str, str]
+    run: Run,
+    source: str,
+    settings: TokenShardSettings,
+    held_out: HeldOutSettings | None,
+    units: Sequence[TokenUnit],
+    inputs: Mapping[str, str],
 ) -> Stage:
-    """Give the stage that writes a source's token shards."""
+    """Give the stage that writes a source's token shards.
+
+    Args:
+        run: The run at work.
+        source: The source.
+        settings: How they are written.
+        held_out: Which documents go into files of their own, the bound on their number worked out.
+        units: The shards.
+        inputs: Digests of documents and tokenizer.
+    """
     name = f"{source}.tokens"
 
     def build(collection: beam.PCollection) -> beam.PCollection:
-        return collection | "WriteTokenShards" >> WriteTokenShards(run.folder, name, settings)
+        return collection | "WriteTokenShards" >> WriteTokenShards(run.folder, name, settings, held_out)
 
-    work = UnitWork(units, build, single=True)
-    return Stage(name, settings.model_dump(mode="json"), inputs, work, owns=(f"tokens/{source}/{source}-*",))
+    key = {**settings.model_dump(mode="json"), "held_out": held_out and held_out.model_dump(mode="json")}
+    owns = tuple(f"{folder}/{source}/{source}-*" for folder in (TRAINING, HELD_OUT))
+    return Stage(name, key, inputs, UnitWork(units, build, single=True), owns=owns)
 
 
 class WriteTokenShards(beam.PTransform):  # type: ignore[misc]
     """Encode documents files into token shards.
 
-    In: ``(TokenUnit, _)``. Out: the name of each shard written, exactly once; each document of its files is in it
-    once.
+    In: ``(TokenUnit, _)``. Out: the name of each shard written, exactly once; each document of its files is once in it
+    or in the file of those that are held out.
 
     Args:
         run: The run folder.
         stage: The stage's name.
         settings: Settings of the shards.
+        held_out: Which documents are held out.
     """
 
-    def __init__(self, run: str, stage: str, settings: TokenShardSettings) -> None:
+    def __init__(self, run: str, stage: str, settings: TokenShardSettings, held_out: HeldOutSettings | None) -> None:
         super().__init__()
-        self._arguments = run, stage, settings
+        self._arguments = run, stage, settings, held_out
 
     def expand(self, units: beam.PCollection) -> beam.PCollection:
         """Apply."""
@@ -113,8 +135,8 @@ class WriteTokenShards(beam.PTransform):  # type: ignore[misc]
 
 
 class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, run: str, stage: str, settings: TokenShardSettings) -> None:
-        self._run, self._stage, self._settings = run, stage, settings
+    def __init__(self, run: str, stage: str, settings: TokenShardSettings, held_out: HeldOutSettings | None) -> None:
+        self._run, self._stage, self._settings, self._held_out = run, stage, settings, held_out
         self._encoder: Encoder | None = None
 
     def setup(self) -> None:
@@ -128,9 +150,11 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
                 self.setup()
             with clock.timed("encode"):
                 ids, documents, size = self._encode(unit, blame)
+            training, held_out = self._part(ids, documents)
             with clock.timed("write"):
-                outputs = self._write(unit, [documents[place] for place in seeded_order(ids, self._settings.seed)])
-            tokens = sum(map(len, documents))
+                name = shard_name(unit.source, unit.index, unit.count)
+                outputs = self._write(f"{TRAINING}/{unit.source}", name, training)
+                outputs += self._write(f"{HELD_OUT}/{unit.source}", held_out_name(unit.source, unit.index), held_out)
             commit = Commit(
                 unit.source,
                 unit.index,
@@ -138,7 +162,11 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
                 kept=len(documents),
                 bytes_in=size,
                 seconds=clock.seconds,
-                facts={"tokens": tokens},
+                facts={
+                    "tokens": sum(map(len, training)),
+                    "held_out_documents": len(held_out),
+                    "held_out_tokens": sum(map(len, held_out)),
+                },
                 outputs=outputs,
             )
             write_commit(self._run, self._stage, commit)
@@ -159,15 +187,24 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
             size += sum(map(utf8_size, texts))
         return ids, documents, size
 
-    def _write(self, unit: TokenUnit, documents: Sequence[Ids]) -> tuple[WrittenFile, ...]:
+    def _part(self, ids: Sequence[str], documents: Sequence[Ids]) -> tuple[list[Ids], list[Ids]]:
+        """Part the documents, in the order they shall lie in, into those to train on and those held out."""
+        training: list[Ids] = []
+        held_out: list[Ids] = []
+        for place in seeded_order(ids, self._settings.seed):
+            (held_out if is_held_out(ids[place], self._held_out) else training).append(documents[place])
+        return training, held_out
+
+    def _write(self, folder: str, name: str, documents: Sequence[Ids]) -> tuple[WrittenFile, ...]:
         encoder = self._encoder
         if encoder is None:
             raise RuntimeError("the tokenizer is not loaded")
+        if not documents:
+            return ()
         packed = pack_shard(documents, encoder.dtype, megatron_index=self._settings.megatron_index)
-        name = shard_name(unit.source, unit.index, unit.count)
         rows = {name: packed.tokens}
         return tuple(
-            write_output(self._run, f"tokens/{unit.source}/{file}", content, rows=rows.get(file, packed.documents))
+            write_output(self._run, f"{folder}/{file}", content, rows=rows.get(file, packed.documents))
             for file, content in packed.files(name)
         )
 
@@ -179,27 +216,32 @@ def manifests_stage(run: Run, settings: TokenShardSettings, written: Mapping[str
         settings=settings.model_dump(mode="json"),
         inputs={source: result.digest for source, result in written.items()},
         work=LauncherWork(functools.partial(write_manifests, run.folder, settings, written), "manifests"),
-        owns=tuple(f"tokens/{source}/{MANIFEST_NAME}" for source in written),
+        owns=tuple(f"{folder}/{source}/{MANIFEST_NAME}" for folder in (TRAINING, HELD_OUT) for source in written),
         counts="shards",
     )
 
 
 def write_manifests(folder: str, settings: TokenShardSettings, written: Mapping[str, StageResult]) -> None:
-    """Write each source's manifest of token shards into the run folder."""
+    """Write each source's manifest of token shards into the run folder, and of those held out where there are any."""
     encoder = Encoder.from_bytes(read_bytes(join(folder, MODEL_PATH)))
     outputs, shards = [], 0
-    for source, result in written.items():
-        entries = [shard_entry(commit) for commit in result.commits]
-        manifest = source_manifest(source, entries, encoder, settings)
-        content = manifest.to_json().encode()
-        outputs.append(write_output(folder, f"tokens/{source}/{MANIFEST_NAME}", content, rows=len(entries)))
+    for part, source in itertools.product((TRAINING, HELD_OUT), written):
+        entries = shard_entries(written[source].commits, f"{part}/{source}/")
+        if entries or part == TRAINING:
+            content = source_manifest(source, entries, encoder, settings).to_json().encode()
+            outputs.append(write_output(folder, f"{part}/{source}/{MANIFEST_NAME}", content, rows=len(entries)))
         shards += len(entries)
     write_commit(folder, MANIFESTS, Commit(MANIFESTS, 0, read=shards, kept=shards, outputs=tuple(outputs)))
 
 
-def shard_entry(commit: Commit) -> ShardEntry:
-    """Read a shard's entry of the manifest off its commit."""
-    files = {output.path.rsplit(".", 1)[1]: output for output in commit.outputs}
+def shard_entries(commits: Sequence[Commit], folder: str) -> list[ShardEntry]:
+    """Read the entries of a manifest off the commits of its shards, those left out that have no file in the folder."""
+    outputs = [[output for output in commit.outputs if output.path.startswith(folder)] for commit in commits]
+    return [_shard_entry(files) for files in outputs if files]
+
+
+def _shard_entry(outputs: Sequence[WrittenFile]) -> ShardEntry:
+    files = {output.path.rsplit(".", 1)[1]: output for output in outputs}
     ids, ends, index = files["bin"], files["ends"], files.get("idx")
     return ShardEntry(
         name=ids.path.rsplit("/", 1)[1],

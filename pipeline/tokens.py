@@ -1,23 +1,25 @@
 """From documents to tokens: a sample of them trains the tokenizer, and their ids become token shards.
 
-Stages: ``<source>.tokenizer_sample`` and ``<source>.tokens`` for each source, ``tokenizer`` and ``token_manifests``
-for the run.
+Stages: ``<source>.tokenizer_sample`` and ``<source>.tokens`` for each source, ``tokenizer``, ``token_manifests``
+and ``mixture`` for the run.
 """
 
 from collections.abc import Mapping, Sequence
 
 from pipeline.files import join, read_json
+from pipeline.mixture_stage import MIXTURE, mixture_stage, read_plan
 from pipeline.run import Recipe, Run
 from pipeline.stage import StageResult
 from pipeline.token_inputs import token_inputs
 from pipeline.token_shards import MANIFESTS, manifests_stage, plan_token_shards, tokens_stage
 from pipeline.tokenizer_stages import CARD_PATH, TOKENIZER, sample_stage, tokenizer_stage
+from tokenizer.sampling import bounded
 
 
 def stages(sources: Sequence[str]) -> list[str]:
     """Name the stages of :func:`recipe`."""
     samples = [f"{source}.tokenizer_sample" for source in sources]
-    return [*samples, TOKENIZER, *(f"{source}.tokens" for source in sources), MANIFESTS]
+    return [*samples, TOKENIZER, *(f"{source}.tokens" for source in sources), MANIFESTS, MIXTURE]
 
 
 def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
@@ -45,5 +47,9 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
         bytes_per_token = fertility[source]["bytes_per_token"] or 1.0
         units = plan_token_shards(source, files[source], bytes_per_token, tokens)
         inputs = {"documents": result.digest, "tokenizer": trained.digest}
-        written[source] = yield tokens_stage(run, source, tokens, units, inputs)
-    yield manifests_stage(run, tokens, written)
+        held_out = bounded(run.settings.held_out, result.stats["kept"])
+        written[source] = yield tokens_stage(run, source, tokens, held_out, units, inputs)
+    sealed = yield manifests_stage(run, tokens, written)
+    yield mixture_stage(run, run.settings.mixture, list(written), sealed.digest)
+    for note in read_plan(run.folder).notes():
+        run.say(MIXTURE, note)

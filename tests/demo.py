@@ -7,6 +7,7 @@ WEB_ALONE = (
     "sources.books=null",
     "sources.arxiv=null",
     "sources.github=null",
+    "mixture=null",
 )
 #: What leaves a run the sources that are not of the web, to their documents.
 TEXTS_ALONE = ("sources.c4=null", "sources.commoncrawl=null", "tokenizer=null", "tokens=null")
@@ -15,4 +16,5 @@ WITHOUT_MODELS = (
     "sources.c4=null",
     "sources.commoncrawl.perplexity=null",
     "sources.commoncrawl.reference=null",
+    "mixture=null",
 )

@@ -154,6 +154,17 @@ def shard_name(source: str, index: int, count: int) -> str:
     return f"{source}-{index:05d}-of-{count:05d}.bin"
 
 
+def held_out_name(source: str, index: int) -> str:
+    """Name a file of held-out documents by the shard whose documents files they stand in.
+
+    Most shards of a large run have one and few of a small run do, so a count in the name would say nothing.
+
+    >>> held_out_name("wikipedia", 2)
+    'wikipedia-00002.bin'
+    """
+    return f"{source}-{index:05d}.bin"
+
+
 def build_manifest(
     source: str,
     shards: Sequence[ShardEntry],

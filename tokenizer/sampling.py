@@ -41,6 +41,25 @@ def is_held_out(document_id: str, settings: HeldOutSettings | None) -> bool:
     return settings is not None and is_sampled(f"held out\0{document_id}", settings.fraction, settings.seed)
 
 
+def bounded(settings: HeldOutSettings | None, documents: int) -> HeldOutSettings | None:
+    """Lower a source's fraction to what holds out about ``max_documents`` of its documents.
+
+    What a lower fraction holds out a higher one does too. So whoever leaves out documents by the settings as they are,
+    as the tokenizer's sample does, leaves out all of these.
+
+    Args:
+        settings: Share, bound and seed; ``None`` holds nothing out.
+        documents: Documents of the source.
+
+    Returns:
+        The settings with the fraction to use.
+    """
+    if settings is None or settings.max_documents is None:
+        return settings
+    fraction = min(settings.fraction, settings.max_documents / max(1, documents))
+    return settings.model_copy(update={"fraction": fraction})
+
+
 def seeded_order(document_ids: Sequence[str], seed: int) -> list[int]:
     """Put documents in a random order that follows from their ids and a seed.
 

@@ -47,12 +47,15 @@ class HeldOutSettings(BaseModel):
 
     Attributes:
         fraction: Share of each source's documents, see :func:`tokenizer.sampling.is_held_out`.
+        max_documents: About how many documents of a source at most: a fraction of a large crawl is more than anyone
+            evaluates on. See :func:`tokenizer.sampling.bounded`; ``None`` for no bound.
         seed: Decides which documents.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     fraction: float = Field(default=0.001, gt=0, lt=1)
+    max_documents: int | None = Field(default=5_000, ge=1)
     seed: int = Field(default=0, ge=0, lt=1 << 64)
 
 

@@ -18,7 +18,7 @@ class TrainSettings(BaseModel):
     Attributes:
         data: A run folder of the pipeline; token shards are read from ``<data>/tokens/<source>``.
         sources: Share of each source in the training sequences, in any unit, for only the sources named; ``None`` takes
-            all sources by their numbers of tokens.
+            the mixture that the run of the pipeline planned, or all sources by their tokens where it planned none.
         model: Shape of the model; ``model.context`` is the length of a training sequence, in tokens.
         optimizer: AdamW and its schedule.
         batch: Sequences per step.

@@ -6,9 +6,11 @@ trained, without a document mask. Sequence ``i`` of the run (``step * batch + ro
 at any step, on any number of hosts, without a position file.
 
 Without weights all windows of all sources form one population: each is seen exactly once per epoch, in an order drawn
-afresh every epoch. With weights, each block of 1,000 sequences holds a fixed number of every source, in an order drawn
-per block, and a source starts its next epoch when its own windows are used up: the paper's mixture, whose epochs differ
-by source (Touvron et al., 2023, table 1, with proportions in thousandths). Shares are therefore exact to 1/1000.
+afresh every epoch. With weights, each block of sequences holds a fixed number of every source, in an order drawn per
+block, and a source starts its next epoch, in another order, when its own windows are used up: the paper's mixture,
+whose epochs differ by source (Touvron et al., 2023, table 1). A block is 1,000 sequences, which holds the paper's
+proportions exactly; finer ones get a longer block (:func:`tokenizer.mixture.share_out`). This is rule 1 of drawing
+(:data:`tokenizer.mixture.DRAWING`): whoever changes which window is drawn when gives it another number.
 """
 
 from collections.abc import Mapping
@@ -18,10 +20,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenizer.mixture import share_out
 from train.permutation import permute
-
-BLOCK = 1000
-"""Sequences in which every source of a weighted mixture holds its share exactly."""
 
 
 class Origin(Protocol):
@@ -108,7 +108,7 @@ class Mixture:
 
     Attributes:
         pools: What is drawn from.
-        shares: Sequences of each pool in a block of 1,000.
+        shares: Sequences of each pool in a block, whose length is their sum.
         batch_size: Sequences per step.
         seed: Keys every order.
     """
@@ -117,6 +117,11 @@ class Mixture:
     shares: tuple[int, ...]
     batch_size: int
     seed: int
+
+    @property
+    def block(self) -> int:
+        """Sequences in which every pool has its share exactly."""
+        return sum(self.shares)
 
     @classmethod
     def of(
@@ -127,19 +132,29 @@ class Mixture:
         batch_size: int,
         seed: int,
         weights: Mapping[str, float] | None = None,
+        shares: Mapping[str, int] | None = None,
     ) -> "Mixture":
         """Mix ``named`` sources by ``weights``, or by their numbers of windows where there are none.
 
+        Args:
+            named: The sources.
+            context: Tokens a window predicts.
+            batch_size: Sequences per step.
+            seed: Keys every order.
+            weights: Proportion of each source in any unit, for only the sources named.
+            shares: Sequences of each source in a block, as a plan has them, in place of weights.
+
         Raises:
             ValueError: No source, a source too short for one window, one without tokens, or of another tokenizer than
-                the others; a weight too small for one sequence in 1,000.
+                the others; a weight too small for a block.
         """
         _check_one_tokenizer(named)
-        if weights is None or len(weights) == 1:
-            chosen = named if weights is None else {name: named[name] for name in weights}
-            return cls((Pool.over(chosen, context=context),), (BLOCK,), batch_size, seed)
-        shares = apportion(weights)
-        names = sorted(weights)
+        if shares is None and weights is not None:
+            _, shares = share_out(weights)
+        if shares is None or len(shares) == 1:
+            chosen = named if shares is None else {name: named[name] for name in shares}
+            return cls((Pool.over(chosen, context=context),), (1,), batch_size, seed)
+        names = sorted(shares)
         pools = tuple(Pool.over({name: named[name]}, context=context) for name in names)
         return cls(pools, tuple(shares[name] for name in names), batch_size, seed)
 
@@ -159,42 +174,19 @@ class Mixture:
     def assign(self, index: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Decide which pool each sequence of the run comes from, and which draw of that pool it is.
 
-        Over a block of 1,000 sequences, a pool's draws are ``share`` consecutive numbers, each taken once.
+        Over a block, a pool's draws are ``share`` consecutive numbers, each taken once.
         """
         if len(self.pools) == 1:
             return np.zeros_like(index), index
-        block, position = np.divmod(index, BLOCK)
+        block, position = np.divmod(index, self.block)
         slot = np.empty_like(position)
         for number in np.unique(block):
             key = f"block/{self.seed}/{number}"
-            slot[block == number] = permute(position[block == number], BLOCK, key=key)
+            slot[block == number] = permute(position[block == number], self.block, key=key)
         ends = np.cumsum(self.shares)
         pool = np.searchsorted(ends, slot, side="right")
         shares = np.asarray(self.shares)
         return pool, block * shares[pool] + slot - (ends - shares)[pool]
-
-
-def apportion(weights: Mapping[str, float], total: int = BLOCK) -> dict[str, int]:
-    """Split ``total`` by ``weights`` into whole numbers, the leftovers going to the largest remainders.
-
-    Raises:
-        ValueError: A weight is too small to be given one.
-
-    >>> apportion({"crawl": 0.67, "c4": 0.15, "github": 0.045, "other": 0.135})
-    {'crawl': 670, 'c4': 150, 'github': 45, 'other': 135}
-    """
-    exact = {name: total * weight / sum(weights.values()) for name, weight in weights.items()}
-    shares = {name: int(share) for name, share in exact.items()}
-    by_remainder = sorted(exact, key=lambda name: (shares[name] - exact[name], name))
-    for name in by_remainder[: total - sum(shares.values())]:
-        shares[name] += 1
-    starved = [name for name, share in shares.items() if share == 0]
-    if starved:
-        raise ValueError(
-            f"sources.{starved[0]} must be at least 1/{total} of all weights, got {weights[starved[0]]} of "
-            f"{sum(weights.values())}"
-        )
-    return shares
 
 
 def _count_windows(name: str, source: TokenSource, context: int) -> int:

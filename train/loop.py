@@ -27,7 +27,7 @@ from train.data import Mixture
 from train.model import Params, init, mean_loss, parameter_count
 from train.optimizer import adamw, learning_rate
 from train.report import StepReport, TrainSummary, ends_of, progress
-from train.shards import open_sources, with_vocabulary
+from train.shards import open_drawing, with_vocabulary
 
 
 class State(NamedTuple):
@@ -64,17 +64,18 @@ def train(settings: TrainSettings, *, report: Callable[[StepReport], None] | Non
         FloatingPointError: The loss or the gradient is no longer a number; the message names the step.
     """
     with ExitStack() as stack:
-        sources = open_sources(settings.data, settings.sources)
-        for source in sources.values():
+        drawing = open_drawing(settings.data, settings.sources, seed=settings.seed)
+        for source in drawing.sources.values():
             stack.enter_context(source)
-        vocab_size = next(iter(sources.values())).manifest.vocab_size
+        vocab_size = next(iter(drawing.sources.values())).manifest.vocab_size
         settings = settings.model_copy(update={"model": with_vocabulary(settings.model, vocab_size)})
         mixture = Mixture.of(
-            sources,
+            drawing.sources,
             context=settings.model.context,
             batch_size=settings.batch,
-            seed=settings.seed,
-            weights=settings.sources,
+            seed=drawing.seed,
+            weights=drawing.weights,
+            shares=drawing.shares,
         )
         losses, compile_seconds, seconds = _run(settings, mixture, report)
     first, last = ends_of(losses)

@@ -1,11 +1,69 @@
-"""Find the token shards that a run of the pipeline left, and hold a model's vocabulary to them."""
+"""Find the token shards and the mixture that a run of the pipeline left, and hold a model's vocabulary to them."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from tokenizer.manifest import MANIFEST_NAME
+from tokenizer.mixture import PLAN_NAME, MixturePlan
 from tokenizer.reader import TokenShards
 from train.model import ModelSettings
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a training run draws from, and how: by weights of its own, or by the plan of the run it reads.
+
+    Attributes:
+        sources: The opened sources, by name.
+        weights: Proportions, in any unit.
+        shares: Sequences of each source in a block; with neither, all windows are one population.
+        seed: Keys every order.
+    """
+
+    sources: Mapping[str, TokenShards]
+    weights: Mapping[str, float] | None
+    shares: Mapping[str, int] | None
+    seed: int
+
+
+def open_drawing(run: str, weights: Mapping[str, float] | None, *, seed: int) -> Drawing:
+    """Open the sources that training draws from.
+
+    Args:
+        run: A run folder of the pipeline.
+        weights: Proportions for only the sources named, in place of the run's own plan. ``None`` takes the plan, or all
+            sources by their numbers of windows where the run has none.
+        seed: Of the training run. By a plan, orders are keyed by the sum of its seed and this one, so that 0 draws as
+            the plan says and each other number makes another run of it.
+
+    Raises:
+        ValueError: The token shards do not match their manifest or the plan, or a source is not there.
+    """
+    plan = read_plan(run) if weights is None else None
+    if plan is None:
+        return Drawing(open_sources(run, weights), weights, None, seed)
+    sources = open_sources(run, plan.sources)
+    for name, source in sources.items():
+        if source.num_tokens != plan.sources[name].tokens:
+            raise ValueError(
+                f"{PLAN_NAME} was made for {plan.sources[name].tokens} tokens of {name}, its shards hold "
+                f"{source.num_tokens}: run the pipeline again, or give sources"
+            )
+    return Drawing(sources, None, plan.shares, plan.seed + seed)
+
+
+def read_plan(run: str) -> MixturePlan | None:
+    """Read the plan of the mixture that a run of the pipeline left, if it did.
+
+    Raises:
+        ValueError: It is damaged, or drawn by another rule than this trainer's.
+    """
+    path = os.path.join(run, "tokens", PLAN_NAME)
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as file:
+        return MixturePlan.from_json(file.read())
 
 
 def open_sources(run: str, names: Collection[str] | None = None) -> dict[str, TokenShards]:
@@ -28,6 +86,12 @@ def open_sources(run: str, names: Collection[str] | None = None) -> dict[str, To
     if missing := sorted(set(names or ()) - set(present)):
         raise ValueError(f"sources.{missing[0]}: no such token shards in {folder}, there are {', '.join(present)}")
     return {name: TokenShards.open(os.path.join(folder, name)) for name in sorted(names or present)}
+
+
+def open_held_out(run: str) -> dict[str, TokenShards]:
+    """Open ``<run>/held_out/<source>`` for each source of which documents are held out, in alphabetical order."""
+    folder = os.path.join(run, "held_out")
+    return {name: TokenShards.open(os.path.join(folder, name)) for name in _sources_in(folder)}
 
 
 def with_vocabulary(model: ModelSettings, vocab_size: int) -> ModelSettings:

@@ -63,6 +63,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "arxiv.latex": latex.clean,
     "tokens.encode": tokens.encode,
     "tokens.windows": tokens.read_windows,
+    "tokens.mixture": tokens.draw_batches,
     "wikipedia.scaling": text_sources.scale_wikipedia,
     "stackexchange.scaling": text_sources.scale_stackexchange,
     "books.scaling": text_sources.scale_books,

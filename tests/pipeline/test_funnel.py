@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.funnel import funnel_rows, has_run, print_funnel, read_stats, token_counts, write_report
+from pipeline.funnel import funnel_rows, has_run, print_funnel, read_stats, write_report
 from pipeline.manifest import Manifest
 
 
@@ -62,10 +62,6 @@ def test_what_came_in_is_kept_or_left_out_and_gaps_are_no_records() -> None:
         assert reason or read == kept + left
 
 
-def test_tokens_are_told_by_source() -> None:
-    assert token_counts(STAGES) == {"cc": (123_456, 990)}
-
-
 def test_the_statistics_are_read_in_the_order_the_stages_ran(tmp_path: Path) -> None:
     assert read_stats(run_folder(tmp_path)) == STAGES
 
@@ -85,7 +81,6 @@ def test_the_terminal_shows_every_row_with_its_numbers(tmp_path: Path) -> None:
         "cc.documents documents 1,000 1,000 0",
         "cc.tokens documents 1,000 990 10",
         "<&>/x 10",
-        "cc: 123,456 tokens in 990 documents",
     ]
 
 
@@ -96,7 +91,6 @@ def test_the_report_is_one_page_that_refers_to_nothing_outside(tmp_path: Path) -
     assert not re.search(r"https?:|src=|href=|url\(|@import|<script", page)
     assert "<th>cc.fingerprints</th><td>records</td><td>1,200</td><td>1,000</td><td>200</td>" in page
     assert "<td>&lt;&amp;&gt;/x</td><td></td><td></td><td>10</td>" in page
-    assert "<li>cc: 123,456 tokens in 990 documents</li>" in page
     assert "<td>2.5</td><td>read 1.25, write 2.00</td>" in page
 
 

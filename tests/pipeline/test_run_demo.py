@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
+import sentencepiece
 import yaml
 
 from pipeline.jsonlines import documents_from_jsonl, export_documents
@@ -175,11 +176,19 @@ def test_why_tells_the_fate_of_a_page_by_id_and_by_url(demo: Path) -> None:
     assert list(fates(str(demo), "cc/nothing-of-the-kind")) == []
 
 
-def test_the_token_shards_hold_every_kept_document_once(demo: Path, kept: dict[str, Any]) -> None:
-    sentencepiece = pytest.importorskip("sentencepiece")
+def is_held_out(id_: str, fraction: float) -> bool:
+    hashed = hashlib.blake2b(b"held out\0" + id_.encode(), digest_size=8, key=bytes(8))
+    return int.from_bytes(hashed.digest(), "big") < fraction * 2**64
+
+
+@pytest.mark.parametrize("folder", ["tokens", "held_out"])
+def test_the_token_shards_hold_every_kept_document_once_in_its_part(
+    demo: Path, kept: dict[str, Any], folder: str
+) -> None:
     processor = sentencepiece.SentencePieceProcessor(model_file=str(demo / "tokenizer" / "tokenizer.model"))
-    expected = Counter((1, *processor.encode(row["text"]), 2) for row in kept.values())
-    with TokenShards.open(str(demo / "tokens" / SOURCE), verify=True) as shards:
+    texts = [row["text"] for id_, row in kept.items() if is_held_out(id_, 0.05) is (folder == "held_out")]
+    expected = Counter((1, *processor.encode(text), 2) for text in texts)
+    with TokenShards.open(str(demo / folder / SOURCE), verify=True) as shards:
         assert len(shards.manifest.shards) > 1
         found = Counter(tuple(shards.document(number).tolist()) for number in range(shards.num_documents))
     assert found == expected

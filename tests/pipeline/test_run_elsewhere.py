@@ -39,7 +39,7 @@ def test_inputs_and_run_folder_may_lie_on_an_object_store(
     shelf.upload(ROOT / "tests" / "corpus" / "commoncrawl", "dumps/commoncrawl")
     run_demo("shelf://results/run", "data=shelf://dumps", workers=workers, flags=FLAGS)
     shelf.download("results/run", tmp_path / "run")
-    folders = ("documents", "dropped", "errors", "tokenizer", "tokens")
+    folders = ("documents", "dropped", "errors", "tokenizer", "tokens", "held_out")
     assert digests(tmp_path / "run", folders) == digests(demo, folders)
     assert not [file for file in shelf.folder.iterdir() if file.name.endswith((".partial", ".upload"))]
 
@@ -101,7 +101,7 @@ def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fing
     assert {name: {"Spread"} | shuffles.get(name, set()) for name in TRANSLATED} == TRANSLATED
     launched = {"ngram_models", "cutoffs", "cited_urls", "reference_model"}
     books = {"books.candidates", "books.duplicates"}
-    here = {"tokenizer", "token_manifests", *books, *(f"commoncrawl.{name}" for name in launched)}
+    here = {"tokenizer", "token_manifests", "mixture", *books, *(f"commoncrawl.{name}" for name in launched)}
     assert set(run.results) - set(TRANSLATED) == here
     inputs = json.loads((tmp_path / "run" / "manifest.json").read_text())["inputs"]
     sources = {"wikipedia", "stackexchange", "books", "arxiv", "github", "c4", "commoncrawl", "ready"}

@@ -19,7 +19,7 @@ from tests.killed_group import PROGRAM, run_group_killed
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = "commoncrawl"
-EVERYTHING = ("documents", "dropped", "errors", "tokenizer", "tokens")
+EVERYTHING = ("documents", "dropped", "errors", "tokenizer", "tokens", "held_out")
 MODELS = "models"
 
 Digests = Callable[..., dict[str, str]]
@@ -98,6 +98,7 @@ def test_a_changed_threshold_runs_the_stages_it_touches_and_no_other(copy: Path,
         "tokenizer",
         f"{SOURCE}.tokens",
         "token_manifests",
+        "mixture",
     ]
 
 

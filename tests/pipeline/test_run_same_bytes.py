@@ -15,7 +15,7 @@ DASK = "--runner=apache_beam.runners.dask.dask_runner.DaskRunner"
 
 Digests = Callable[..., dict[str, str]]
 RunDemo = Callable[..., Any]
-EVERYTHING = ("documents", "dropped", "errors", "tokenizer", "tokens")
+EVERYTHING = ("documents", "dropped", "errors", "tokenizer", "tokens", "held_out")
 
 
 def test_one_worker_writes_the_bytes_of_two(

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.data import BLOCK, Mixture, apportion
+from tokenizer.mixture import BLOCKS
+from train.data import Mixture
+
+BLOCK = BLOCKS[0]
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Stream:
         return (self.first + starts[:, None] + np.arange(length)).astype(np.uint32)
 
 
-def mixture(named, *, context=4, batch_size=8, seed=0, weights=None):
-    return Mixture.of(named, context=context, batch_size=batch_size, seed=seed, weights=weights)
+def mixture(named, *, context=4, batch_size=8, seed=0, weights=None, shares=None):
+    return Mixture.of(named, context=context, batch_size=batch_size, seed=seed, weights=weights, shares=shares)
 
 
 def starts(data, steps):
@@ -123,6 +126,62 @@ def test_with_weights_sources_lie_mixed_within_a_block():
     assert 400 < changes < 600  # 500 expected of a fair shuffle, standard deviation 16
 
 
+def test_with_shares_of_a_plan_a_longer_block_holds_them_exactly():
+    named = {"a": Stream(401), "b": Stream(401, first=1000), "c": Stream(401, first=2000)}
+    data = mixture(named, batch_size=5_000, shares={"c": 101, "a": 6_700, "b": 3_199})
+    for block in range(2):
+        sources = Counter(start // 1000 for start in starts(data, [2 * block, 2 * block + 1]))
+        assert sources == {0: 6_700, 1: 3_199, 2: 101}
+    first_half = Counter(start // 1000 for start in starts(data, [0]))
+    assert 20 < first_half[2] < 81  # 50 expected, standard deviation 5
+
+
+def test_finer_weights_than_thousandths_get_a_block_that_holds_them():
+    named = {"a": Stream(4001), "b": Stream(401, first=10_000)}
+    data = mixture(named, batch_size=10_000, weights={"a": 0.9975, "b": 0.0025})
+    assert Counter(start // 10_000 for start in starts(data, [0])) == {0: 9_975, 1: 25}
+
+
+@given(
+    tokens=st.lists(st.integers(20, 2_000), min_size=2, max_size=4),
+    shares=st.lists(st.integers(1, 700), min_size=4, max_size=4),
+    seed=st.integers(0, 99),
+)
+def test_each_source_s_draws_are_its_windows_once_an_epoch_whatever_the_shares(tokens, shares, seed):
+    named = {"abcd"[place]: Stream(count, first=10_000 * place) for place, count in enumerate(tokens)}
+    chosen = {name: shares[place] for place, name in enumerate(named)}
+    block = sum(chosen.values())
+    seen = starts(mixture(named, batch_size=3 * block, shares=chosen, seed=seed), [0])
+    for place, name in enumerate(named):
+        windows = [start % 10_000 for start in seen if start // 10_000 == place]
+        assert len(windows) == 3 * chosen[name]
+        whole, rest = divmod(len(windows), (tokens[place] - 1) // 4)
+        counts = Counter(windows)
+        assert set(counts.values()) <= {whole, whole + 1}
+        assert sum(count == whole + 1 for count in counts.values()) == rest
+
+
+@given(step=st.integers(0, 10**6), hosts=st.sampled_from([1, 2, 4, 8]))
+def test_the_rows_of_all_hosts_one_after_the_other_are_the_batch(step, hosts):
+    named = {"a": Stream(900), "b": Stream(555, first=2000)}
+    data = mixture(named, batch_size=16, weights={"a": 3.0, "b": 1.0})
+    rows = 16 // hosts
+    first = step * 16
+    parts = [data.sequences(first + np.arange(host * rows, (host + 1) * rows)) for host in range(hosts)]
+    np.testing.assert_array_equal(np.concatenate(parts), data.batch(step))
+
+
+def test_a_source_is_drawn_in_another_order_each_epoch_of_its_own():
+    named = {"a": Stream(401), "b": Stream(2001, first=10_000)}
+    seen = starts(mixture(named, batch_size=BLOCK, weights={"a": 1, "b": 1}), [0])
+    of_a = [start for start in seen if start < 10_000]
+    pool, ordinal = mixture(named, weights={"a": 1, "b": 1}).assign(np.arange(BLOCK))
+    by_draw = [start for _, start in sorted(zip(ordinal[pool == 0].tolist(), of_a, strict=True))]
+    epochs = [by_draw[at : at + 100] for at in range(0, 500, 100)]
+    assert all(sorted(epoch) == list(range(0, 400, 4)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 5
+
+
 def test_the_order_of_the_names_in_a_config_changes_nothing():
     named = {"a": Stream(401), "b": Stream(401, first=1000)}
     other = dict(reversed(named.items()))
@@ -135,24 +194,6 @@ def test_the_order_of_the_names_in_a_config_changes_nothing():
 def test_a_single_weight_is_the_source_itself_each_window_once():
     data = mixture({"a": Stream(401), "b": Stream(401)}, batch_size=100, weights={"a": 0.2})
     assert sorted(starts(data, [0])) == list(range(0, 400, 4))
-
-
-@given(st.dictionaries(st.text(min_size=1, max_size=3), st.floats(0.5, 100), min_size=1, max_size=7))
-def test_shares_add_up_and_lie_within_one_of_their_weights(weights):
-    shares = apportion(weights)
-    assert sum(shares.values()) == BLOCK
-    for name, weight in weights.items():
-        assert abs(shares[name] - BLOCK * weight / sum(weights.values())) < 1
-
-
-def test_the_paper_s_proportions_are_exact():
-    percent = [67.0, 15.0, 4.5, 4.5, 4.5, 2.5, 2.0]
-    assert list(apportion(dict(zip("abcdefg", percent, strict=True))).values()) == [670, 150, 45, 45, 45, 25, 20]
-
-
-def test_a_weight_too_small_for_a_block_is_refused():
-    with pytest.raises(ValueError, match=r"sources\.b must be at least 1/1000 of all weights, got 0\.0001 of 1\.0001"):
-        apportion({"a": 1.0, "b": 0.0001})
 
 
 def test_a_source_shorter_than_a_window_is_refused_with_what_is_there_and_what_is_needed():
