@@ -47,6 +47,10 @@ class Sources(BaseModel):
     commoncrawl: CommonCrawlSettings | None = None
     corpora: dict[CorpusName, CorpusSettings] = Field(default_factory=dict)
 
+    def names(self) -> list[str]:
+        """Name the sources that are read."""
+        return [*(name for name, asked in self if name != "corpora" and asked is not None), *self.corpora]
+
     @model_validator(mode="after")
     def _corpora_have_names_of_their_own(self) -> "Sources":
         taken = [name for name in self.corpora if name in type(self).model_fields and getattr(self, name)]
@@ -98,12 +102,12 @@ class RunSettings(BaseModel):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> "RunSettings":
-        if not any(getattr(self.sources, name) for name in type(self.sources).model_fields):
+        if not self.sources.names():
             raise ValueError(f"sources: give at least one of {', '.join(type(self.sources).model_fields)}")
         if self.tokens is not None and self.tokenizer is None:
             raise ValueError("tokens need a tokenizer: set tokens to null too, or give tokenizer")
         if self.mixture is not None and self.tokens is not None:
-            self.mixture.check_sources([name for name, asked in self.sources if asked is not None])
+            self.mixture.check_sources(self.sources.names())
         return self
 
 
