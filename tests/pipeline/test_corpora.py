@@ -31,7 +31,9 @@ from pipeline.settings import SettingsError
 from pipeline.sources.corpora import Corpus
 from pipeline.sources.corpus_rows import read_corpus
 from tests.killed import check_killed_in
+from tokenizer.reader import TokenShards
 
+ROOT = Path(__file__).parent.parent.parent
 EVERYTHING = ("documents", "dropped", "errors")
 Digests = Callable[..., dict[str, str]]
 NESTED = {"id": "id", "url": "meta.url", "created": "meta.at", "language": "meta.tongue"}
@@ -430,6 +432,57 @@ def test_documents_of_a_run_are_a_corpus_too(finished: Path, tmp_path: Path) -> 
     columns = {"id": "id", "url": "url", "created": "created"}
     own = {"own": {"paths": [join(str(finished), "documents", "wikipedia")], **columns}}
     assert kept(drive(tmp_path / "own", tmp_path, own), "own") == kept(finished, "wikipedia")
+
+
+#: What RedPajama's programs write into "meta", and a folder and suffix of each part.
+REDPAJAMA: dict[str, tuple[str, dict[str, Any]]] = {
+    "commoncrawl": ("common_crawl/2019-30/en_head_0000.jsonl.zst", {"pred_label": "__label__wiki", "wiki_prob": 0.5}),
+    "c4": ("c4/c4-train.00000-of-01024.jsonl", {"timestamp": OLD, "url": "http://a.example", "language": "en"}),
+    "github": ("github/filtered_0.sampled.jsonl", {"repo_name": "a/b", "language": [{"name": "C", "bytes": "9"}]}),
+    "wikipedia": ("wikipedia/wiki.jsonl", {"title": "A", "url": "http://w", "language": "de", "timestamp": "20230320"}),
+    "books": ("book/book.jsonl", {"short_book_title": "A", "publication_date": 1899}),
+    "arxiv": ("arxiv/arxiv_0.jsonl", {"timestamp": "2014-01-01T00:00:00", "language": "en", "url": "http://x"}),
+    "stackexchange": ("stackexchange/stackexchange.jsonl", {"language": "en", "question_score": "7"}),
+}
+
+
+def test_the_config_of_openllama_makes_a_tokenizer_token_shards_and_a_mixture_of_redpajamas_rows(
+    tmp_path: Path,
+) -> None:
+    rng = random.Random(1)
+    words = ["".join(rng.choices("abcdefghij", k=rng.randint(2, 7))) for _ in range(300)]
+    texts: dict[str, list[str]] = {}
+    for name, (place, meta) in REDPAJAMA.items():
+        texts[name] = [" ".join(rng.choices(words, k=100)) for _ in range(20)]
+        content = lines(*({"text": text, "meta": meta} for text in texts[name]))
+        path = tmp_path / "data" / "redpajama" / place
+        path.parent.mkdir(parents=True)
+        path.write_bytes(zstandard.compress(content) if path.suffix == ".zst" else content)
+    few = ["tokenizer.vocab_size=400", "tokenizer.sample_bytes=65536", "tokenizer.num_threads=1"]
+    launching.launch(
+        str(ROOT / "configs" / "openllama.yaml"),
+        output=str(tmp_path / "run"),
+        workers=1,
+        overrides=[f"data={tmp_path / 'data'}", *few, "tokens.shard_bytes=4096", "mixture.budget_tokens=100000"],
+        console=Console(quiet=True),
+    )
+    for name in REDPAJAMA:
+        assert sorted(kept(tmp_path / "run", name).values()) == sorted(texts[name])
+        with TokenShards.open(str(tmp_path / "run" / "tokens" / name)) as shards:
+            assert 0 < shards.num_documents <= 20
+    row = rows_of(tmp_path / "run", "documents", "wikipedia")[0]
+    assert (row["url"], row["language"], row["metadata"]["title"]) == ("http://w", "de", "A")
+    assert row["created"] == "2023-03-20T00:00:00+00:00"
+    plan = json.loads((tmp_path / "run" / "tokens" / "mixture.json").read_text())
+    assert {name: round(1210 * part["proportion"]) for name, part in plan["sources"].items()} == {
+        "commoncrawl": 878,
+        "c4": 175,
+        "github": 59,
+        "wikipedia": 24,
+        "books": 26,
+        "arxiv": 28,
+        "stackexchange": 20,
+    }
 
 
 # Settings
