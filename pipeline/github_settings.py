@@ -42,8 +42,22 @@ class GithubColumns(BaseModel):
     licence: Column = "license"
 
 
+class InstalledDistributions(BaseModel):
+    """Python distributions that are installed on the machine of the launching process.
+
+    Attributes:
+        folder: A ``site-packages``, relative to ``data``; ``null`` is the running interpreter's.
+        distributions: Those to take, by name; ``null`` for all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Annotated[str, Field(min_length=1)] | None = None
+    distributions: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+
 class GithubCollection(BaseModel):
-    """Tables with the contents of files, or repositories as folders and archives.
+    """Tables with the contents of files, repositories as folders and archives, or what is installed.
 
     Attributes:
         id: Its name, the files' ``metadata.dump``; of two collections that have a file of the same id, the one with
@@ -55,6 +69,8 @@ class GithubCollection(BaseModel):
             of ``files`` says it, or of ``rows`` where these have the places.
         repositories: Folders that hold repositories, or archives of one repository each (``.zip``, ``.tar``,
             ``.tar.gz``, ``.tgz``, ``.tar.zst``). Links are not followed, and what is git's own is not read.
+        installed: Python distributions, each a repository ``pypi/<name>`` with its version as ref, to try the source
+            without BigQuery. The documents depend on the environment; they have no address unless ``url`` is given.
         depth: Folders that a repository's name is made of, in a folder of repositories: 2 for ``owner/name``.
         ref: The branch, tag or commit, where no column tells it.
         columns: What the columns are called.
@@ -68,6 +84,7 @@ class GithubCollection(BaseModel):
     files: Paths | None = None
     licenses: Paths | None = None
     repositories: Paths | None = None
+    installed: InstalledDistributions | None = None
     depth: Annotated[int, Field(ge=1, le=8)] = 2
     ref: Annotated[str, Field(pattern=r"^[^\s:]+$")] = "HEAD"
     columns: GithubColumns = GithubColumns()
@@ -85,8 +102,8 @@ class GithubCollection(BaseModel):
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> "GithubCollection":
-        if (self.rows is None) == (self.repositories is None):
-            raise ValueError(f"collection {self.id}: give rows, which are tables, or repositories")
+        if sum(one is not None for one in (self.rows, self.repositories, self.installed)) != 1:
+            raise ValueError(f"collection {self.id}: give rows, which are tables, or repositories, or installed")
         if self.rows is None and (self.files or self.licenses):
             raise ValueError(f"collection {self.id}: files and licenses are tables beside rows, not repositories")
         return self

@@ -22,6 +22,7 @@ from pipeline.run import Run, StagesDone, locked
 from pipeline.runner import BYTES_PER_WORKER, Engine, beam_options, default_workers
 from pipeline.settings import RunSettings, SettingsError, load_settings
 from pipeline.sources import arxiv, books, c4, commoncrawl, github, stackexchange, wikipedia
+from pipeline.sources.corpora import Corpus
 from pipeline.sources.crawl_documents import DOCUMENTS
 from pipeline.stage import StageResult
 
@@ -127,7 +128,8 @@ class _Inputs:
 def _asked(settings: RunSettings) -> list[tuple[Any, Any]]:
     """Give the sources of a config that need no other, in the order they run, each with its settings."""
     pairs = [(source, getattr(settings.sources, source.SOURCE)) for source in _FIRST]
-    return [(source, asked) for source, asked in pairs if asked is not None]
+    ready = [(Corpus(name), asked) for name, asked in settings.sources.corpora.items()]
+    return [*((source, asked) for source, asked in pairs if asked is not None), *ready]
 
 
 def _list_inputs(settings: RunSettings) -> _Inputs:

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from pipeline.arxiv_settings import ArxivSettings
 from pipeline.books_settings import BooksSettings
 from pipeline.c4_settings import C4Settings
+from pipeline.corpora_settings import CorpusName, CorpusSettings
 from pipeline.crawl_settings import RUN, CommonCrawlSettings
 from pipeline.decontamination_settings import DecontaminationSettings
 from pipeline.github_settings import GithubSettings
@@ -44,6 +45,18 @@ class Sources(BaseModel):
     github: GithubSettings | None = None
     c4: C4Settings | None = None
     commoncrawl: CommonCrawlSettings | None = None
+    corpora: dict[CorpusName, CorpusSettings] = Field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """Name the sources that are read."""
+        return [*(name for name, asked in self if name != "corpora" and asked is not None), *self.corpora]
+
+    @model_validator(mode="after")
+    def _corpora_have_names_of_their_own(self) -> "Sources":
+        taken = [name for name in self.corpora if name in type(self).model_fields and getattr(self, name)]
+        if taken:
+            raise ValueError(f"corpora: {taken[0]} is the name of a source that the run makes from dumps, too")
+        return self
 
     @model_validator(mode="after")
     def _training_sources_are_read(self) -> "Sources":
@@ -89,12 +102,12 @@ class RunSettings(BaseModel):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> "RunSettings":
-        if not any(getattr(self.sources, name) for name in type(self.sources).model_fields):
+        if not self.sources.names():
             raise ValueError(f"sources: give at least one of {', '.join(type(self.sources).model_fields)}")
         if self.tokens is not None and self.tokenizer is None:
             raise ValueError("tokens need a tokenizer: set tokens to null too, or give tokenizer")
         if self.mixture is not None and self.tokens is not None:
-            self.mixture.check_sources([name for name, asked in self.sources if asked is not None])
+            self.mixture.check_sources(self.sources.names())
         return self
 
 

@@ -1,12 +1,14 @@
 """Installed Python distributions as the tables of BigQuery's ``github_repos``: a way to try the source without it.
 
 A distribution is a repository ``pypi/<name>`` whose ref is the version; its files are those its ``RECORD`` lists, but
-for the metadata of the installation. Contents are named by git's hash, as in BigQuery, and like there what is binary or
-longer than a mebibyte has no content.
+for what the installation made: metadata, byte code, and paths of this machine. Contents are named by git's hash, as in
+BigQuery, and like there what is binary or longer than a mebibyte has no content.
 """
 
 import hashlib
+import io
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +17,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from packaging.utils import canonicalize_name
 
 from filters.licence_texts import detect_licence
 from filters.licences import spdx_id
-from pipeline.files import join, match, write_stream
+from pipeline.files import join, match, write_bytes
 from pipeline.settings import SettingsError
 
 MAX_CONTENT_BYTES = 1 << 20
@@ -29,6 +32,8 @@ _NO_LICENCES = {"OSI Approved", "DFSG approved"}  # what classifiers say of lice
 _LONG = 200  # characters of a licence field that is no name but a text
 _FILE_MODE = 0o100644
 _INSTALLED = (".dist-info", ".egg-info", "__pycache__")
+#: What an editable installation writes: where its checkout lies.
+_EDITABLE = re.compile(r"__editable__[^/]*|[^/]+\.pth")
 
 CONTENTS = pa.schema(
     [
@@ -69,12 +74,22 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class InstalledFile:
+    """A file of a distribution.
+
+    Attributes:
+        repository: The distribution, ``pypi/<name>``.
+        ref: Its version.
+        path: The path that it lists.
+        place: Where the file lies.
+        id: Git's hash of its content; ``None`` where it cannot be read.
+    """
+
     repository: str
     ref: str
     path: str
     place: str
-    id: str
+    id: str | None
 
 
 def write_tables(folder: str, output: str) -> Written:
@@ -90,32 +105,57 @@ def write_tables(folder: str, output: str) -> Written:
     Raises:
         SettingsError: No distribution is installed there, or something is in ``output``.
     """
-    found = _distributions(folder)
-    if not found:
-        raise SettingsError(f"{folder}: no Python distribution is installed there")
+    found = find_distributions(folder)
     if match(join(output, "**")):
         raise SettingsError(f"--output {output}: not empty")
-    listed = [(_name(one), one.version, path, place) for one in found for path, place in _paths(one)]
-    files = [_File(*row, identity) for row in listed if (identity := _blob_id(row[3])) is not None]
-    licences = [(_name(one), licence_of(one)) for one in found]
-    places = [(file.repository, file.ref, file.path, _FILE_MODE, file.id) for file in files]
-    _write(join(output, "licenses", "part-00000.parquet"), LICENSES, licences)
-    _write(join(output, "files", "part-00000.parquet"), FILES, places)
-    for number, rows in enumerate(_parts(files)):
-        _write(join(output, "contents", f"part-{number:05d}.parquet"), CONTENTS, rows)
-    without = sum(licence is None for _, licence in licences)
-    return Written(len(found), len(files), len({file.id for file in files}), without, len(listed) - len(files))
+    listed = list_files(found)
+    for path, content, _ in encode_tables(found, listed):
+        write_bytes(join(output, path), content)
+    there = [file for file in listed if file.id is not None]
+    without = sum(licence_of(one) is None for one in found)
+    return Written(len(found), len(there), len({file.id for file in there}), without, len(listed) - len(there))
 
 
-def _distributions(folder: str) -> list[Distribution]:
-    """List what is installed, by name and version; an entry without a name is none.
+def find_distributions(folder: str, names: Sequence[str] | None = None) -> list[Distribution]:
+    """List what is installed in a folder, by name and version; an entry without a name is none.
 
     By the standard library's own finder: the package ``importlib_metadata``, once loaded, answers ``distributions()``
     instead of it, and leaves out files that are listed and not there.
+
+    Args:
+        folder: A ``site-packages``.
+        names: Those to take; ``None`` for all.
+
+    Raises:
+        SettingsError: None is installed there, or one of the names is not.
     """
     found = MetadataPathFinder.find_distributions(DistributionFinder.Context(path=[folder]))
     named = {(_name(one), one.version): one for one in found if one.metadata["Name"]}
-    return [named[key] for key in sorted(named)]
+    if not named:
+        raise SettingsError(f"{folder}: no Python distribution is installed there")
+    if names is None:
+        return [named[key] for key in sorted(named)]
+    wanted = {canonicalize_name(name): name for name in names}
+    chosen: list[Distribution] = [
+        named[key] for key in sorted(named) if canonicalize_name(named[key].metadata["Name"]) in wanted
+    ]
+    absent = wanted.keys() - {canonicalize_name(one.metadata["Name"]) for one in chosen}
+    if absent:
+        raise SettingsError(f"{folder}: {wanted[min(absent)]} is not installed there")
+    return chosen
+
+
+def describe(found: Sequence[Distribution]) -> list[list[Any]]:
+    """Say what decides the tables of distributions: names, versions, licences, and what is recorded of the files."""
+    return [[_name(one), one.version, licence_of(one), _recorded(one)] for one in found]
+
+
+def _recorded(distribution: Distribution) -> list[list[Any]]:
+    taken = {path for path, _ in _paths(distribution)}
+    rows = ((str(one).replace("\\", "/"), one.hash, one.size) for one in distribution.files or ())
+    return sorted(
+        [path, f"{digest.mode}={digest.value}" if digest else "", size] for path, digest, size in rows if path in taken
+    )
 
 
 def _name(distribution: Distribution) -> str:
@@ -127,7 +167,8 @@ def _paths(distribution: Distribution) -> Iterator[tuple[str, str]]:
     listed = {str(path).replace("\\", "/"): path for path in distribution.files or ()}
     for name in sorted(listed):
         parts = name.split("/")
-        if ".." not in parts and parts[0] and not any(part.endswith(_INSTALLED) for part in parts):
+        own = ".." not in parts and parts[0] and not any(part.endswith(_INSTALLED) for part in parts)
+        if own and not _EDITABLE.fullmatch(name):
             yield name, str(distribution.locate_file(listed[name]))
 
 
@@ -150,6 +191,35 @@ def licence_of(distribution: Distribution) -> str | None:
     return stated if stated and stated.upper() != "UNKNOWN" else None
 
 
+def list_files(found: Sequence[Distribution]) -> list[InstalledFile]:
+    """List the files of distributions, those too that cannot be read."""
+    return [
+        InstalledFile(_name(one), one.version, path, place, _blob_id(place))
+        for one in found
+        for path, place in _paths(one)
+    ]
+
+
+def encode_tables(found: Sequence[Distribution], listed: Sequence[InstalledFile]) -> Iterator[tuple[str, bytes, int]]:
+    """Encode the tables of distributions.
+
+    Args:
+        found: The distributions.
+        listed: Their files.
+
+    Yields:
+        Each file of a table: its path, ``<table>/part-…``, its bytes, which are the same for the same distributions,
+        and its rows.
+    """
+    files = [file for file in listed if file.id is not None]
+    licences = [(_name(one), licence_of(one)) for one in found]
+    places = [(file.repository, file.ref, file.path, _FILE_MODE, file.id) for file in files]
+    yield "licenses/part-00000.parquet", _encode(LICENSES, licences), len(licences)
+    yield "files/part-00000.parquet", _encode(FILES, places), len(places)
+    for number, rows in enumerate(_parts(files)):
+        yield f"contents/part-{number:05d}.parquet", _encode(CONTENTS, rows), len(rows)
+
+
 def _blob_id(place: str) -> str | None:
     """Give git's hash of a file's content; ``None`` for one that cannot be read."""
     try:
@@ -162,7 +232,7 @@ def _blob_id(place: str) -> str | None:
     return digest.hexdigest()
 
 
-def _parts(files: Sequence[_File]) -> Iterator[list[tuple[Any, ...]]]:
+def _parts(files: Sequence[InstalledFile]) -> Iterator[list[tuple[Any, ...]]]:
     """Give the rows of contents, each content once where it stands first, in parts of bounded size."""
     copies = Counter(file.id for file in files)
     part: list[tuple[Any, ...]] = []
@@ -193,8 +263,9 @@ def _read(place: str) -> tuple[int, str | None]:
         return size, None
 
 
-def _write(path: str, schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> None:
+def _encode(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> bytes:
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    table = pa.Table.from_arrays(arrays, schema=schema)
-    write_stream(path, lambda stream: pq.write_table(table, stream, compression="zstd"))
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
+    return sink.getvalue()

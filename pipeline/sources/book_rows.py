@@ -68,7 +68,7 @@ def read_parquet(stream: BinaryIO, context: BookContext) -> Iterator[tuple[Item,
         rows = max(1, file.metadata.num_rows)
         for number, batch in enumerate(file.iter_batches(batch_size=1, columns=columns, use_threads=False)):
             yield _from_record(batch, number, context), size * (number + 1) // rows
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of a column's name
         watched.check()
         yield _refused("books/bad_parquet", " ".join(str(error).split())), size
 

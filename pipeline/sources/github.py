@@ -5,15 +5,16 @@ licenses. Additionally, we filtered low quality files with heuristics based on t
 alphanumeric characters, and removed boilerplate, such as headers, with regular expressions. Finally, we deduplicate the
 resulting dataset at the file level, with exact matches." The stages, each with committed outputs:
 
-1. ``licences``, where a table of its own has them: read what each repository's licence is.
-2. ``places`` and ``contents``, where these are two tables, as in BigQuery: lay either into partitions by git's hash
+1. ``installed``, where what is installed is asked for: write tables of it, as BigQuery's.
+2. ``licences``, where a table of its own has them: read what each repository's licence is.
+3. ``places`` and ``contents``, where these are two tables, as in BigQuery: lay either into partitions by git's hash
    of the content, so that contents lie with the places where they stand.
-3. ``cleaned``: read rows, partitions, folders and archives; leave out what is no file, under another licence, or no
+4. ``cleaned``: read rows, partitions, folders and archives; leave out what is no file, under another licence, or no
    source; take the headers out; hold the text to the limits; fingerprint it.
-4. ``duplicate_ids``: of several files of one id, that of the newest collection stays.
-5. ``duplicate_files``: of several files with the same text, after cleaning, the one stays whose id has the smallest
+5. ``duplicate_ids``: of several files of one id, that of the newest collection stays.
+6. ``duplicate_files``: of several files with the same text, after cleaning, the one stays whose id has the smallest
    hash.
-6. ``documents``: the files that stay.
+7. ``documents``: the files that stay.
 """
 
 import functools
@@ -38,6 +39,7 @@ from pipeline.reading import ReadBatches, batched
 from pipeline.run import Recipe, Run
 from pipeline.settings import SettingsError
 from pipeline.sources.github_context import SOURCE, GithubContext, collection_of
+from pipeline.sources.github_installed import INSTALLED, check_installed, installed_stage, is_installed, use_tables
 from pipeline.sources.github_join import JoinedFiles, Partition, PartitionTables, read_partition
 from pipeline.sources.github_licences import KeepLicences, load_licences
 from pipeline.sources.github_repositories import (
@@ -50,7 +52,7 @@ from pipeline.sources.github_repositories import (
 from pipeline.sources.github_rows import read_contents, read_licences, read_places, read_rows
 from pipeline.sources.github_steps import CleanFiles, count_languages, fingerprint_files
 from pipeline.sources.outputs import common_settings, digest_inputs, owned, stage_outputs
-from pipeline.stage import Stage, StageResult, UnitWork
+from pipeline.stage import Stage, StageResult, UnitWork, digest_json
 from pipeline.writing import WriteBatches
 
 LICENCES = f"{SOURCE}.licences"
@@ -74,17 +76,19 @@ _KEY_BYTES = 16
 def stages(settings: GithubSettings) -> list[str]:
     """Name the stages of :func:`recipe`, in order."""
     tables = settings.collections
-    licences = [LICENCES] if any(one.licenses for one in tables) else []
-    joined = [PLACES, CONTENTS] if any(one.files for one in tables) else []
-    return [*licences, *joined, CLEANED, DUPLICATE_IDS, DUPLICATE_FILES, DOCUMENTS]
+    installed = [INSTALLED] if is_installed(settings) else []
+    licences = [LICENCES] if installed or any(one.licenses for one in tables) else []
+    joined = [PLACES, CONTENTS] if installed or any(one.files for one in tables) else []
+    return [*installed, *licences, *joined, CLEANED, DUPLICATE_IDS, DUPLICATE_FILES, DOCUMENTS]
 
 
 def list_inputs(settings: GithubSettings, data: str) -> list[Shard]:
     """List the files of all collections; what each is stands in its shard's ``dump``, as ``<collection>+rows``.
 
     Raises:
-        SettingsError: An entry matches no file, or of its files none is in a repository.
+        SettingsError: An entry matches no file, or of its files none is in a repository; or nothing is installed.
     """
+    check_installed(settings, data)
     return [
         shard
         for position, collection in enumerate(settings.collections)
@@ -114,6 +118,10 @@ def recipe(run: Run, settings: GithubSettings, shards: Sequence[Shard]) -> Recip
     """
     _say_what_is_passed_over(run, settings, shards)
     inputs = digest_inputs(run, SOURCE, shards)
+    if is_installed(settings):
+        written = yield installed_stage(run, settings)
+        settings, tables = use_tables(run, settings, written)
+        shards, inputs = [*shards, *tables], digest_json([inputs, written.digest])
     licences = (yield _licences(run, settings, shards, inputs)) if LICENCES in stages(settings) else None
     places = contents = None
     counts = _count_partitions(settings, shards)
@@ -232,7 +240,7 @@ def _read_with_licences(
 
 def _held_to(settings: GithubSettings) -> dict[str, Any]:
     """Give the settings that decide what becomes of a file, but for where it lies."""
-    given = {"rows", "files", "licenses", "repositories"}
+    given = {"rows", "files", "licenses", "repositories", "installed"}
     collections = [collection.model_dump(mode="json", exclude=given) for collection in settings.collections]
     held = settings.model_dump(mode="json", include={"licences", "limits", "max_file_bytes"})
     return {"collections": collections, **held}

@@ -134,7 +134,9 @@ def recipe(
         raise ValueError("perplexity is switched off")
     files = scored.files(run.folder, f"work/{scored.name}/")
     if asked.models is None:
-        texts = others.get(asked.train_on or _WIKIPEDIA, scored)
+        wanted = asked.train_on or _WIKIPEDIA
+        is_made = wanted not in run.settings.sources.corpora  # of ready documents the languages are not counted
+        texts = others.get(wanted, scored) if is_made else scored
         sample = yield _sample(run, settings, texts)
         if texts is scored:
             _warn_of_known_text(run, sample, scored)

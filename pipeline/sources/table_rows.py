@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.document import MalformedRecord
 from pipeline.sources.avro_blocks import MAGIC as AVRO_MAGIC
 from pipeline.sources.avro_blocks import read_avro
-from pipeline.sources.decompressed import PIECE_BYTES, Decompressed, Watched, open_decompressed
+from pipeline.sources.decompressed import PIECE_BYTES, Decompressed, Readable, Watched, open_decompressed
 from pipeline.sources.json_rows import BOM, BadRow, cut_lines, parse_object
 from pipeline.sources.zip_members import MAX_EXPANSION
 
@@ -96,9 +96,10 @@ def _check_columns(row: Row | MalformedRecord, table: Table, where: Where) -> Ro
 def _read_lines(stream: BinaryIO, head: bytes, table: Table) -> Iterator[Found]:
     text = open_decompressed(stream, head, table.source)
     longest = _ESCAPED * table.max_value_bytes + _OTHER_BYTES
+    behind = (0, 0)
     try:
         for number, line in enumerate(cut_lines(text, longest, table.source)):
-            where = (line.offset, 0) if not isinstance(text, Decompressed) else (0, line.offset)
+            where, behind = _place(text, line.offset), _place(text, line.offset + line.size + 1)
             if line.content is None:
                 detail = f"line {number}: {line.size} bytes, limit {longest}"
                 yield _bad(f"{table.source}/line_too_long", detail, where), where, text.tell()
@@ -107,7 +108,11 @@ def _read_lines(stream: BinaryIO, head: bytes, table: Table) -> Iterator[Found]:
             if content.strip():
                 yield _read_line(content, number, where, table), where, text.tell()
     except MalformedRecord as error:
-        yield MalformedRecord(error.cause, error.detail, offset=0, is_record=False), (0, 0), table.size
+        yield _bad(error.cause, error.detail, behind, is_record=False), behind, table.size
+
+
+def _place(text: Readable, offset: int) -> Where:
+    return (0, offset) if isinstance(text, Decompressed) else (offset, 0)
 
 
 def _read_line(content: bytes, number: int, where: Where, table: Table) -> Row | MalformedRecord:
@@ -121,8 +126,8 @@ def _read_line(content: bytes, number: int, where: Where, table: Table) -> Row |
     return {name: row[name] for name in table.columns if name in row}
 
 
-def _bad(cause: str, detail: str, where: Where) -> MalformedRecord:
-    return MalformedRecord(cause, detail, offset=where[0], inner_offset=where[1])
+def _bad(cause: str, detail: str, where: Where, *, is_record: bool = True) -> MalformedRecord:
+    return MalformedRecord(cause, detail, offset=where[0], inner_offset=where[1], is_record=is_record)
 
 
 def _read_parquet(stream: BinaryIO, table: Table) -> Iterator[Found]:
@@ -145,7 +150,7 @@ def _read_parquet(stream: BinaryIO, table: Table) -> Iterator[Found]:
             for row in _from_batch(batch, number, table.source):
                 number += 1
                 yield row, (0, 0), min(table.size, table.size * number // rows)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of a column's name
         watched.check()
         yield _refused(f"{table.source}/bad_parquet", " ".join(str(error).split())[:200]), (0, 0), table.size
 
@@ -183,9 +188,10 @@ def _from_batch(batch: pa.RecordBatch, number: int, source: str) -> Sequence[Row
     try:
         columns = [_values(column) for column in batch.columns]
         return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
-    except UnicodeDecodeError as error:
+    except (ValueError, OverflowError) as error:  # not UTF-8; or a time that Python has no value for
         if batch.num_rows == 1:
-            return [MalformedRecord(f"{source}/invalid_utf8", f"row {number}: {error}", offset=0)]
+            cause = "invalid_utf8" if isinstance(error, UnicodeDecodeError) else "bad_value"
+            return [MalformedRecord(f"{source}/{cause}", f"row {number}: {error}"[:200], offset=0)]
     return [row for at in range(batch.num_rows) for row in _from_batch(batch.slice(at, 1), number + at, source)]
 
 

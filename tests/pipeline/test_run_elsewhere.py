@@ -93,9 +93,10 @@ def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fing
     monkeypatch.setattr(launch_module, "Engine", Translated)
     TRANSLATED.clear()
     c4 = "sources.c4={dumps: [{id: MINI-2019-30, paths: [commoncrawl/MINI-2019-30]}]}"
-    run = run_demo(tmp_path / "run", c4, whole=True, others=True)
+    ready = "sources.corpora={ready: {paths: [c4/*.json.gz], id: url, created: timestamp}}"
+    run = run_demo(tmp_path / "run", c4, ready, whole=True, others=True)
     finds = {name for name in TRANSLATED if ".duplicate_" in name}
-    assert len(finds) == 9
+    assert len(finds) == 10
     shuffles = {**{name: {"Meet", "Gather"} for name in finds}, "books.shared": {"Meet"}}
     assert {name: {"Spread"} | shuffles.get(name, set()) for name in TRANSLATED} == TRANSLATED
     launched = {"ngram_models", "cutoffs", "cited_urls", "reference_model"}
@@ -103,5 +104,5 @@ def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fing
     here = {"tokenizer", "token_manifests", "mixture", *books, *(f"commoncrawl.{name}" for name in launched)}
     assert set(run.results) - set(TRANSLATED) == here
     inputs = json.loads((tmp_path / "run" / "manifest.json").read_text())["inputs"]
-    sources = {"wikipedia", "stackexchange", "books", "arxiv", "github", "c4", "commoncrawl"}
+    sources = {"wikipedia", "stackexchange", "books", "arxiv", "github", "c4", "commoncrawl", "ready"}
     assert {name for name, files in inputs.items() if files} == {*sources, "wikipedia citations"}

@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent.parent
 MIN_CHARS = 300
 #: CCNet's 34 punctuation marks and the control characters (text_normalizer.py), deleted after digits become 0.
 PUNCTUATION = "，。、„”“«»１」「《》´∶：？！（）；–—．～’…━〈〉【】％►"
+#: Sources that the crawl needs nothing of; Wikipedia trains its n-gram models.
+OTHERS = [f"sources.{name}=null" for name in ("stackexchange", "books", "arxiv", "github")]
 DELETED = re.compile("[" + re.escape(PUNCTUATION) + "\x00-\x1f\x7f-\x9f]")
 
 
@@ -32,7 +34,7 @@ def run_sample(output: Path, data: Path, *overrides: str) -> None:
         str(ROOT / "configs" / "sample.yaml"),
         output=str(output),
         workers=2,
-        overrides=[f"data={data}", "tokenizer=null", "tokens=null", *overrides],
+        overrides=[f"data={data}", "tokenizer=null", "tokens=null", *OTHERS, *overrides],
         console=Console(quiet=True),
     )
 
@@ -138,6 +140,7 @@ def test_line_deduplication_equals_a_dictionary_over_all_lines(
         f"sources.commoncrawl.line_dedup={rules}",
         "sources.commoncrawl.language={languages: null, min_score: 0}",
         "sources.commoncrawl.perplexity=null",
+        "sources.wikipedia=null",
         "sources.c4=null",
     )
     window_of = {

@@ -12,17 +12,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.settings import SettingsError
 from pipeline.site_packages import write_tables
-
-
-def install(folder: Path, name: str, version: str, metadata: str, files: dict[str, bytes], listed: str = "") -> None:
-    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n{metadata}")
-    for path, content in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-    own = "".join(f"{path},,\n" for path in (*files, f"{info.name}/METADATA", f"{info.name}/RECORD"))
-    (info / "RECORD").write_text(own + listed)
+from tests.installed import install
 
 
 @pytest.fixture
@@ -80,6 +70,14 @@ def test_distributions_are_repositories_and_their_files_have_the_hashes_of_git(f
         ["git", "hash-object", str(folder / "bread.py")], capture_output=True, text=True, check=True
     ).stdout.strip()
     assert contents["bread.py"]["id"] == named
+
+
+def test_what_says_where_a_checkout_lies_is_no_file_of_a_distribution(tmp_path: Path) -> None:
+    place = tmp_path / "site-packages"
+    files = {"__editable__.oven-1.pth": b"/checkout\n", "__editable___oven_1_finder.py": b"AT = '/checkout'\n"}
+    install(place, "oven", "1", "", {**files, "oven.pth": b"/checkout\n", "oven/__editable__.py": b"x = 1\n"})
+    assert write_tables(str(place), str(tmp_path / "out")).files == 1
+    assert [row["path"] for row in tables(tmp_path / "out")["files"]] == ["oven/__editable__.py"]
 
 
 def test_the_same_bytes_come_out_again(folder: Path, tmp_path: Path) -> None:
