@@ -216,6 +216,8 @@ def _done(stats: dict[str, Any] | Any, seconds: float) -> str:
     parts = [f"{stats['read']:,} {stats['counts']} in, {stats['kept']:,} kept"]
     if stats["bytes_in"]:
         parts.append(f"{stats['bytes_in'] / 1e6:,.1f} MB of text")
+    if stats["facts"].get("differing_documents"):
+        parts.append(f"{stats['facts']['differing_documents']:,} documents with other ids than SentencePiece's, mended")
     return ", ".join([*parts, f"{seconds:,.1f} s"])
 
 

@@ -11,17 +11,17 @@ import apache_beam as beam
 
 from pipeline.batch import Batch, Blame, batch_name
 from pipeline.commits import Commit, write_commit
-from pipeline.document import utf8_size
-from pipeline.files import WrittenFile, join, read_bytes, write_output
+from pipeline.files import WrittenFile, write_output
 from pipeline.run import Run
 from pipeline.stage import LauncherWork, Stage, StageResult, UnitWork
 from pipeline.token_inputs import TokenInput, read_kept
-from pipeline.tokenizer_stages import MODEL_PATH
+from pipeline.tokenizer_stages import load_encoder
 from tokenizer.encoding import Encoder, Ids
 from tokenizer.manifest import MANIFEST_NAME, ShardEntry, shard_name
 from tokenizer.sampling import seeded_order
 from tokenizer.settings import TokenShardSettings
 from tokenizer.shards import pack_shard, source_manifest
+from tokenizer.verification import EncodedShard, encode_verified
 
 MANIFESTS = "token_manifests"
 
@@ -118,7 +118,7 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
         self._encoder: Encoder | None = None
 
     def setup(self) -> None:
-        self._encoder = Encoder.from_bytes(read_bytes(join(self._run, MODEL_PATH)))
+        self._encoder = load_encoder(self._run)
 
     def process(self, element: tuple[TokenUnit, frozenset[int]]) -> Iterator[str]:
         unit = element[0]
@@ -127,7 +127,8 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
             if self._encoder is None:
                 self.setup()
             with clock.timed("encode"):
-                ids, documents, size = self._encode(unit, blame)
+                encoded = self._encode(unit, blame)
+            ids, documents = encoded.names, encoded.documents
             with clock.timed("write"):
                 outputs = self._write(unit, [documents[place] for place in seeded_order(ids, self._settings.seed)])
             tokens = sum(map(len, documents))
@@ -136,28 +137,18 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
                 unit.index,
                 read=len(documents),
                 kept=len(documents),
-                bytes_in=size,
+                bytes_in=encoded.text_bytes,
                 seconds=clock.seconds,
-                facts={"tokens": tokens},
+                facts={"tokens": tokens, **encoded.facts},
                 outputs=outputs,
             )
             write_commit(self._run, self._stage, commit)
         yield unit.name
 
-    def _encode(self, unit: TokenUnit, blame: Blame) -> tuple[list[str], list[Ids], int]:
-        encoder = self._encoder
-        if encoder is None:
+    def _encode(self, unit: TokenUnit, blame: Blame) -> EncodedShard:
+        if self._encoder is None:
             raise RuntimeError("the tokenizer is not loaded")
-        ids: list[str] = []
-        documents: list[Ids] = []
-        size = 0
-        for file in unit.files:
-            blame.document = file.path
-            names, texts = read_kept(file)
-            ids += names
-            documents += encoder.encode_documents(texts, bos=self._settings.bos, eos=self._settings.eos)
-            size += sum(map(utf8_size, texts))
-        return ids, documents, size
+        return encode_verified(self._encoder, functools.partial(_read, unit, blame), self._settings)
 
     def _write(self, unit: TokenUnit, documents: Sequence[Ids]) -> tuple[WrittenFile, ...]:
         encoder = self._encoder
@@ -170,6 +161,12 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
             write_output(self._run, f"tokens/{unit.source}/{file}", content, rows=rows.get(file, packed.documents))
             for file, content in packed.files(name)
         )
+
+
+def _read(unit: TokenUnit, blame: Blame) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    for file in unit.files:
+        blame.document = file.path
+        yield read_kept(file)
 
 
 def manifests_stage(run: Run, settings: TokenShardSettings, written: Mapping[str, StageResult]) -> Stage:
@@ -186,7 +183,7 @@ def manifests_stage(run: Run, settings: TokenShardSettings, written: Mapping[str
 
 def write_manifests(folder: str, settings: TokenShardSettings, written: Mapping[str, StageResult]) -> None:
     """Write each source's manifest of token shards into the run folder."""
-    encoder = Encoder.from_bytes(read_bytes(join(folder, MODEL_PATH)))
+    encoder = load_encoder(folder)
     outputs, shards = [], 0
     for source, result in written.items():
         entries = [shard_entry(commit) for commit in result.commits]
