@@ -24,18 +24,18 @@ def sentences(data: Path) -> list[str]:
     return [line for row in itertools.zip_longest(*found) for line in row if line][:SENTENCES]
 
 
-def documents(data: Path) -> dict[str, list[str]]:
-    """Give the beginnings of a hundred documents of each source, in the form the raw files have."""
+def documents(data: Path, count: int = DOCUMENTS, chars: int = CHARS) -> dict[str, list[str]]:
+    """Give the beginnings of documents of each source, in the form the raw files have."""
     return {
-        source: [text[:CHARS] for text in itertools.islice(texts, DOCUMENTS)]
+        source: [text[:chars] for text in itertools.islice(texts, count)]
         for source, texts in {
             "c4": _c4(data),
-            "books": _books(data),
+            "books": _books(data, chars),
             "wikipedia": _wikipedia(data),
             "stackexchange": _stackexchange(data),
             "arxiv": _arxiv(data),
             "commoncrawl": _commoncrawl(data),
-            "github": _code(),
+            "github": _code(chars),
         }.items()
     }
 
@@ -46,11 +46,11 @@ def _c4(data: Path) -> Iterator[str]:
             yield from (json.loads(line)["text"] for line in stream)
 
 
-def _books(data: Path) -> Iterator[str]:
+def _books(data: Path, chars: int) -> Iterator[str]:
     """Give stretches of books: there are fewer than a hundred."""
-    for start in range(0, 40_000, CHARS):
+    for start in range(0, 10 * chars, chars):
         for path in sorted((data / "gutenberg").rglob("*.txt")):
-            yield _head(path, start + CHARS)[start:]
+            yield _head(path, start + chars)[start:]
 
 
 def _wikipedia(data: Path) -> Iterator[str]:
@@ -83,10 +83,10 @@ def _commoncrawl(data: Path) -> Iterator[str]:
             yield from stream.read(1_000_000).decode(errors="replace").split("WARC/1.0")[1:]
 
 
-def _code() -> Iterator[str]:
+def _code(chars: int) -> Iterator[str]:
     """Give files of installed packages."""
     for path in sorted(Path(sysconfig.get_paths()["purelib"], "pip").rglob("*.py")):
-        yield _head(path, CHARS)
+        yield _head(path, chars)
 
 
 def _head(path: Path, chars: int) -> str:
