@@ -17,7 +17,7 @@ import apache_beam as beam
 from pipeline.batch import Batch
 from pipeline.commits import Commit, write_commit
 from pipeline.document import Document, utf8_size
-from pipeline.files import join, read_bytes, read_json, write_output
+from pipeline.files import join, read_bytes, write_output
 from pipeline.parquet import read_texts
 from pipeline.reading import ReadBatches
 from pipeline.run import Run
@@ -25,6 +25,7 @@ from pipeline.settings import SettingsError
 from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, UnitWork
 from pipeline.token_inputs import TokenInput, read_kept
 from pipeline.writing import Outputs, WriteBatches
+from tokenizer.card import TokenizerCard
 from tokenizer.drawing import cut_documents, draw_documents, drawing_fraction, sample_quotas
 from tokenizer.encoding import Encoder
 from tokenizer.engines import ENGINES, EngineName
@@ -189,7 +190,7 @@ def read_given_model(path: str) -> bytes:
 
 def load_encoder(folder: str) -> Encoder:
     """Load a run's tokenizer with the engine that its card names; what was refused is not tried again."""
-    engine = EngineName(read_json(join(folder, CARD_PATH))["engine"])
+    engine = EngineName(TokenizerCard.from_json(read_bytes(join(folder, CARD_PATH))).engine)
     return Encoder.from_bytes(read_bytes(join(folder, MODEL_PATH)), engines=ENGINES[ENGINES.index(engine) :])
 
 

@@ -91,11 +91,11 @@ class TokenizerCard(BaseModel):
 
     sha256: str
     sentencepiece_version: str
-    given: bool
+    given: bool = False
     settings: TokenizerSettings
-    notes: list[str]
-    engine: str
-    refused_engines: dict[str, str]
+    notes: list[str] = []
+    engine: str = "sentencepiece"
+    refused_engines: dict[str, str] = {}
     requested_vocab_size: int
     vocab_size: int
     documents: int
@@ -105,7 +105,7 @@ class TokenizerCard(BaseModel):
     reserved_characters: int
     sample_full: bool
     sample_bytes_by_source: dict[str, int]
-    proportions: dict[str, float] | None
+    proportions: dict[str, float] | None = None
     fertility: dict[str, Fertility]
 
     @classmethod

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tokenizer.sampling import seeded_order
 
-#: What is drawn beyond a quota by documents' ids alone, before their sizes are known: documents vary in size.
+#: What is drawn beyond a quota by documents' ids alone, before their sizes are known: a share of it, and some tens of
+#: books, since few large documents vary most.
 _SLACK = 1.25
+_SLACK_BYTES = 32 << 20
 
 
 def sample_quotas(
@@ -53,10 +55,10 @@ def sample_quotas(
 def drawing_fraction(quota: int, text_bytes: int) -> float:
     """Give the share of a source's documents to draw, so that their text very likely fills the quota.
 
-    >>> drawing_fraction(100, 1000), drawing_fraction(900, 1000)
-    (0.125, 1.0)
+    >>> drawing_fraction(1 << 30, 11 << 30), drawing_fraction(1 << 20, 30 << 20)
+    (0.11647727272727272, 1.0)
     """
-    return min(1.0, _SLACK * quota / max(1, text_bytes))
+    return min(1.0, (_SLACK * quota + _SLACK_BYTES) / max(1, text_bytes)) if quota else 0.0
 
 
 def draw_documents(names: Sequence[str], sizes: Sequence[int], quota: int, seed: int) -> dict[int, int]:

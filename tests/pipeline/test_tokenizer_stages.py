@@ -102,10 +102,15 @@ def test_a_sample_holds_no_document_that_is_held_out(files):
     assert 700 < len(drawn) < 900
 
 
-def test_more_is_drawn_than_the_quota_lest_documents_be_small():
-    draws = plan_draws(SETTINGS, {"web": 10 << 16, "books": 0}, None, None)
-    assert draws["web"].fraction == pytest.approx(0.125)
-    assert plan_draws(TokenizerSettings(model="x"), {"web": 10 << 16}, None, None)["web"].fraction == 1.0
+def test_what_is_drawn_follows_the_proportions_and_of_a_given_model_each_source_alike():
+    sizes = {"web": 1 << 40, "books": 1 << 40, "wiki": 1 << 40}
+    draws = plan_draws(TokenizerSettings(sample_bytes=1 << 30), sizes, {"web": 3, "books": 1}, None)
+    assert draws["web"].fraction == (1.25 * 0.75 * 2**30 + 2**25) / 2**40
+    assert draws["books"].fraction == (1.25 * 0.25 * 2**30 + 2**25) / 2**40
+    assert draws["wiki"].fraction == 0.0
+    assert (
+        len({draw.fraction for draw in plan_draws(TokenizerSettings(model="x"), sizes, {"web": 3}, None).values()}) == 1
+    )
 
 
 def test_workers_load_the_engine_that_the_card_names(files, tmp_path):

@@ -64,3 +64,14 @@ def test_the_card_says_when_the_vocabulary_was_lowered():
     encoder = Encoder.from_bytes(trained.model)
     text = TokenizerCard.of(trained, encoder, sample_bytes_by_source={}, fertility={}).to_markdown()
     assert f"{trained.vocab_size:,} pieces of 32,000 requested, the most the sample yields." in text
+
+
+def test_a_card_is_read_back(card):
+    assert TokenizerCard.from_json(card.to_json().encode()) == card
+
+
+def test_bytes_per_token_of_a_source_that_was_not_measured_are_all_sources_average(card):
+    wiki, code = card.fertility["wiki"], card.fertility["code"]
+    assert card.bytes_per_token("wiki") == wiki.bytes / wiki.tokens
+    assert card.bytes_per_token("books") == (wiki.bytes + code.bytes) / (wiki.tokens + code.tokens)
+    assert card.model_copy(update={"fertility": {}}).bytes_per_token("wiki") == 1.0

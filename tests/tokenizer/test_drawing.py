@@ -93,6 +93,15 @@ def test_a_text_is_cut_after_whole_characters(size, text):
     assert first_bytes("a漢b", size) == text
 
 
-def test_no_more_than_all_documents_are_drawn():
-    assert drawing_fraction(10, 0) == 1.0
-    assert drawing_fraction(0, 10) == 0.0
+@pytest.mark.parametrize(
+    ("quota", "text_bytes", "fraction"),
+    [
+        (0, 10, 0.0),
+        (10, 0, 1.0),
+        (1 << 20, 32 << 20, 1.0),
+        (64 << 20, 112 << 20, 1.0),  # 80 and 32 MiB of 112
+        (64 << 20, 224 << 20, 0.5),
+    ],
+)
+def test_a_quarter_and_some_tens_of_books_more_than_the_quota_are_drawn(quota, text_bytes, fraction):
+    assert drawing_fraction(quota, text_bytes) == fraction

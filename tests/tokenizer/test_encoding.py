@@ -68,6 +68,13 @@ def test_each_ascii_and_full_width_digit_is_a_token():
     assert not [piece for piece in texts if any(char.isdigit() for char in piece)]
 
 
+def test_digits_of_other_scripts_are_joined_as_sentencepiece_joins_them():
+    trained = train_tokenizer(["٣٤٥ ٣٤٥ ٣٤٥ १२३ १२३ १२३ a"], TokenizerSettings(num_threads=1))
+    pieces = pieces_of(Encoder.from_bytes(trained.model), "٣٤٥ १२३")
+    assert pieces == sentencepiece.SentencePieceProcessor(model_proto=trained.model).encode("٣٤٥ १२३", out_type=str)
+    assert any(len(piece.strip("▁")) > 1 for piece in pieces)
+
+
 def test_characters_without_a_piece_become_their_bytes(encoder):
     assert pieces_of(encoder, "漢") == ["▁", "<0xE6>", "<0xBC>", "<0xA2>"]
     assert pieces_of(encoder, "😀")[1:] == ["<0xF0>", "<0x9F>", "<0x98>", "<0x80>"]
