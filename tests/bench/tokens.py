@@ -23,7 +23,7 @@ from tokenizer.training import train_tokenizer
 _VOCAB_SIZE = 8000
 _LLAMA_VOCAB_SIZE = 32_000
 _ENCODE_GOAL = 3
-_SOURCE_TEXTS = 100, 50_000  # documents of each source, characters of each at most
+_SOURCE_TEXTS = 100, 20_000  # documents of each source, characters of each at most
 _SAMPLE_BYTES = 4_000_000
 _WINDOW = 2049
 _WINDOWS = 4096
