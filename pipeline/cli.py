@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from pipeline import cli_fetch
+from pipeline import cli_fetch, cli_tokenizer
 from pipeline.cli_github_rows import github_rows
 from pipeline.cli_list_references import list_references
 from pipeline.cli_mixture import mixture
@@ -176,6 +176,7 @@ app.command("list-references")(list_references)
 app.command("rank-sites")(rank_sites)
 app.command()(mixture)
 app.add_typer(cli_fetch.app)
+app.add_typer(cli_tokenizer.app)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from pipeline.sources import arxiv, books, c4, commoncrawl, github, stackexchang
 from pipeline.sources.corpora import Corpus
 from pipeline.sources.crawl_documents import DOCUMENTS
 from pipeline.stage import StageResult
+from pipeline.tokenizer_stages import read_given_model
 
 #: The sources that need no other one, in the order they run. Each module has ``SOURCE``, ``DOCUMENTS``, its last
 #: stage, and ``stages``, ``list_inputs`` and ``recipe``, which take its settings.
@@ -72,6 +73,8 @@ def launch(
     folder = absolute(output or f"runs/{settings.name}")
     settings = _with_whole_paths(settings)
     inputs = _list_inputs(settings)
+    if settings.tokenizer is not None and settings.tokenizer.model is not None:
+        read_given_model(settings.tokenizer.model)
     _check_reach(flags, folder, inputs.files())
     with locked(folder):
         engine = Engine(workers or default_workers(), tuple(flags), bytes_per_worker)
@@ -98,7 +101,8 @@ def _with_whole_paths(settings: RunSettings) -> RunSettings:
     if rebuilt is not None:
         rebuilt = rebuilt.model_copy(update={"language_model": _below(data, rebuilt.language_model, "model")})
     sources = settings.sources.model_copy(update={"commoncrawl": crawl, "c4": rebuilt})
-    return settings.model_copy(update={"data": data, "sources": sources})
+    tokenizer = _below(data, settings.tokenizer, "model")
+    return settings.model_copy(update={"data": data, "sources": sources, "tokenizer": tokenizer})
 
 
 def _below(data: str, settings: BaseModel | None, *keys: str) -> BaseModel | None:

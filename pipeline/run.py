@@ -218,6 +218,8 @@ def _done(stats: dict[str, Any] | Any, seconds: float) -> str:
         parts.append(f"{stats['bytes_in'] / 1e6:,.1f} MB of text")
     if "tokens_per_worker_second" in stats:
         parts.append(f"{stats['tokens_per_worker_second']:,} tokens/s a worker")
+    if stats["facts"].get("differing_documents"):
+        parts.append(f"{stats['facts']['differing_documents']:,} documents with other ids than SentencePiece's, mended")
     return ", ".join([*parts, f"{seconds:,.1f} s"])
 
 

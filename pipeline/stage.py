@@ -30,6 +30,7 @@ _LIBRARIES = (
     "datasketch",
     "fastavro",
     "fasttext-numpy2",
+    "kitoken",
     "langdetect",
     "licenseclassifier",
     "numpy",

@@ -15,17 +15,17 @@ import apache_beam as beam
 
 from pipeline.batch import Batch, Blame, batch_name
 from pipeline.commits import Commit, write_commit
-from pipeline.document import utf8_size
-from pipeline.files import WrittenFile, join, read_bytes, write_output
+from pipeline.files import WrittenFile, write_output
 from pipeline.run import Run
 from pipeline.stage import LauncherWork, Stage, StageResult, UnitWork
 from pipeline.token_inputs import TokenInput, read_kept
-from pipeline.tokenizer_stages import MODEL_PATH
+from pipeline.tokenizer_stages import load_encoder
 from tokenizer.encoding import Encoder, Ids
 from tokenizer.manifest import MANIFEST_NAME, ShardEntry, held_out_name, shard_name
 from tokenizer.sampling import is_held_out, seeded_order
 from tokenizer.settings import HeldOutSettings, TokenShardSettings
 from tokenizer.shards import pack_shard, source_manifest
+from tokenizer.verification import EncodedShard, encode_verified
 
 MANIFESTS = "token_manifests"
 TRAINING = "tokens"
@@ -140,7 +140,7 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
         self._encoder: Encoder | None = None
 
     def setup(self) -> None:
-        self._encoder = Encoder.from_bytes(read_bytes(join(self._run, MODEL_PATH)))
+        self._encoder = load_encoder(self._run)
 
     def process(self, element: tuple[TokenUnit, frozenset[int]]) -> Iterator[str]:
         unit = element[0]
@@ -149,8 +149,8 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
             if self._encoder is None:
                 self.setup()
             with clock.timed("encode"):
-                ids, documents, size = self._encode(unit, blame)
-            training, held_out = self._part(ids, documents)
+                encoded = self._encode(unit, blame)
+            training, held_out = self._part(encoded.names, encoded.documents)
             with clock.timed("write"):
                 name = shard_name(unit.source, unit.index, unit.count)
                 outputs = self._write(f"{TRAINING}/{unit.source}", name, training)
@@ -158,34 +158,25 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
             commit = Commit(
                 unit.source,
                 unit.index,
-                read=len(documents),
-                kept=len(documents),
-                bytes_in=size,
+                read=len(encoded.documents),
+                kept=len(encoded.documents),
+                bytes_in=encoded.text_bytes,
                 seconds=clock.seconds,
                 facts={
                     "tokens": sum(map(len, training)),
                     "held_out_documents": len(held_out),
                     "held_out_tokens": sum(map(len, held_out)),
+                    **encoded.facts,
                 },
                 outputs=outputs,
             )
             write_commit(self._run, self._stage, commit)
         yield unit.name
 
-    def _encode(self, unit: TokenUnit, blame: Blame) -> tuple[list[str], list[Ids], int]:
-        encoder = self._encoder
-        if encoder is None:
+    def _encode(self, unit: TokenUnit, blame: Blame) -> EncodedShard:
+        if self._encoder is None:
             raise RuntimeError("the tokenizer is not loaded")
-        ids: list[str] = []
-        documents: list[Ids] = []
-        size = 0
-        for file in unit.files:
-            blame.document = file.path
-            names, texts = read_kept(file)
-            ids += names
-            documents += encoder.encode_documents(texts, bos=self._settings.bos, eos=self._settings.eos)
-            size += sum(map(utf8_size, texts))
-        return ids, documents, size
+        return encode_verified(self._encoder, functools.partial(_read, unit, blame), self._settings)
 
     def _part(self, ids: Sequence[str], documents: Sequence[Ids]) -> tuple[list[Ids], list[Ids]]:
         """Part the documents, in the order they shall lie in, into those to train on and those held out."""
@@ -209,6 +200,12 @@ class _WriteTokenShard(beam.DoFn):  # type: ignore[misc]
         )
 
 
+def _read(unit: TokenUnit, blame: Blame) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    for file in unit.files:
+        blame.document = file.path
+        yield read_kept(file)
+
+
 def manifests_stage(run: Run, settings: TokenShardSettings, written: Mapping[str, StageResult]) -> Stage:
     """Give the stage that writes the manifest of each source's token shards."""
     return Stage(
@@ -223,7 +220,7 @@ def manifests_stage(run: Run, settings: TokenShardSettings, written: Mapping[str
 
 def write_manifests(folder: str, settings: TokenShardSettings, written: Mapping[str, StageResult]) -> None:
     """Write each source's manifest of token shards into the run folder, and of those held out where there are any."""
-    encoder = Encoder.from_bytes(read_bytes(join(folder, MODEL_PATH)))
+    encoder = load_encoder(folder)
     outputs, shards = [], 0
     for part, source in itertools.product((TRAINING, HELD_OUT), written):
         entries = shard_entries(written[source].commits, f"{part}/{source}/")

@@ -6,13 +6,14 @@ and ``mixture`` for the run.
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.files import join, read_json
+from pipeline.files import join, read_bytes
 from pipeline.mixture_stage import MIXTURE, mixture_stage, read_plan
 from pipeline.run import Recipe, Run
 from pipeline.stage import StageResult
 from pipeline.token_inputs import token_inputs
 from pipeline.token_shards import MANIFESTS, manifests_stage, plan_token_shards, tokens_stage
-from pipeline.tokenizer_stages import CARD_PATH, TOKENIZER, sample_stage, tokenizer_stage
+from pipeline.tokenizer_stages import CARD_PATH, TOKENIZER, plan_draws, sample_stage, tokenizer_stage
+from tokenizer.card import TokenizerCard
 from tokenizer.sampling import bounded
 
 
@@ -33,19 +34,21 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     if settings is None:
         return
     files = {source: token_inputs(run.folder, source, result) for source, result in documents.items()}
-    total = sum(result.stats["bytes_out"] for result in documents.values())
-    fraction = min(1.0, settings.sample_bytes / max(1, total))
+    proportions = None if run.settings.mixture is None else run.settings.mixture.proportions
+    text_bytes = {source: sum(file.text_bytes for file in listed) for source, listed in files.items()}
+    draws = plan_draws(settings, text_bytes, proportions, run.settings.held_out)
     samples = {}
     for source, result in documents.items():
-        samples[source] = yield sample_stage(run, source, files[source], result.digest, fraction, settings.seed)
-    trained = yield tokenizer_stage(run, settings, samples)
+        samples[source] = yield sample_stage(run, source, files[source], result.digest, draws[source])
+    trained = yield tokenizer_stage(run, settings, proportions, samples)
+    card = TokenizerCard.from_json(read_bytes(join(run.folder, CARD_PATH)))
+    for note in card.warnings:
+        run.say(TOKENIZER, note)
     if tokens is None:
         return
-    fertility = read_json(join(run.folder, CARD_PATH))["fertility"]
     written = {}
     for source, result in documents.items():
-        bytes_per_token = fertility[source]["bytes_per_token"] or 1.0
-        units = plan_token_shards(source, files[source], bytes_per_token, tokens)
+        units = plan_token_shards(source, files[source], card.bytes_per_token(source), tokens)
         inputs = {"documents": result.digest, "tokenizer": trained.digest}
         held_out = bounded(run.settings.held_out, result.stats["kept"])
         written[source] = yield tokens_stage(run, source, tokens, held_out, units, inputs)

@@ -105,13 +105,13 @@ def train_ngram(
 
 
 def read_texts_of(
-    files: Sequence[Shard], language: str, reading: Reading, progress: Callable[[str], object]
+    files: Sequence[Shard], language: str | None, reading: Reading, progress: Callable[[str], object]
 ) -> Generator[str, None, None]:
     """Read the texts of a language's documents.
 
     Args:
         files: The files.
-        language: The language; a record that names none is taken.
+        language: The language; a record that names none is taken. ``None`` takes all.
         reading: Counts what is read.
         progress: Called with a line of text at each file and every 1024 documents.
 
@@ -122,7 +122,7 @@ def read_texts_of(
         reading.files += 1
         try:
             for text, named in _records(file.path, reading):
-                if named not in {"", language}:
+                if language is not None and named not in {"", language}:
                     reading.other_language += 1
                     continue
                 if reading.documents % _ROWS == 0:

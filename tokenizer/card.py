@@ -13,6 +13,7 @@ import sentencepiece
 from pydantic import BaseModel, ConfigDict, Field
 
 from tokenizer.encoding import Encoder
+from tokenizer.model_file import model_notes, read_model_file
 from tokenizer.settings import TokenizerSettings
 from tokenizer.training import TrainedTokenizer
 
@@ -68,7 +69,11 @@ class TokenizerCard(BaseModel):
     Attributes:
         sha256: SHA-256 of the model file.
         sentencepiece_version: The library that trained it; the model's bytes may depend on it.
+        given: Whether the model was given, not trained; what is said of training is then zero.
         settings: The settings of the training.
+        notes: How a given model differs from LLaMA's.
+        engine: What computes ids with it, see :mod:`tokenizer.engines`.
+        refused_engines: Why each faster engine does not, by name.
         requested_vocab_size: Pieces asked for.
         vocab_size: Pieces it has.
         documents: Documents the sample drew from.
@@ -78,6 +83,7 @@ class TokenizerCard(BaseModel):
         reserved_characters: U+2585 characters left out of the sample.
         sample_full: Whether the bound on the sample left text over.
         sample_bytes_by_source: UTF-8 bytes of the documents each source gave to the sample.
+        proportions: The mixture's proportions that the sample follows; ``None`` where it goes by bytes of text.
         fertility: Counts for each source.
     """
 
@@ -85,7 +91,11 @@ class TokenizerCard(BaseModel):
 
     sha256: str
     sentencepiece_version: str
+    given: bool = False
     settings: TokenizerSettings
+    notes: list[str] = []
+    engine: str = "sentencepiece"
+    refused_engines: dict[str, str] = {}
     requested_vocab_size: int
     vocab_size: int
     documents: int
@@ -95,22 +105,27 @@ class TokenizerCard(BaseModel):
     reserved_characters: int
     sample_full: bool
     sample_bytes_by_source: dict[str, int]
+    proportions: dict[str, float] | None = None
     fertility: dict[str, Fertility]
 
     @classmethod
     def of(
         cls,
         trained: TrainedTokenizer,
+        encoder: Encoder,
         *,
         sample_bytes_by_source: Mapping[str, int],
         fertility: Mapping[str, Fertility],
+        proportions: Mapping[str, float] | None = None,
     ) -> Self:
-        """Make the card of a tokenizer just trained.
+        """Make the card of a tokenizer just trained, or given.
 
         Args:
             trained: The tokenizer.
+            encoder: The same, loaded.
             sample_bytes_by_source: UTF-8 bytes of the documents each source gave to the sample.
             fertility: What :func:`measure_fertility` found.
+            proportions: The mixture's proportions that the sample follows, if any.
 
         Returns:
             The card, sources in alphabetical order.
@@ -118,7 +133,11 @@ class TokenizerCard(BaseModel):
         return cls(
             sha256=trained.sha256,
             sentencepiece_version=sentencepiece.__version__,
+            given=trained.settings.model is not None,
             settings=trained.settings,
+            notes=list(model_notes(read_model_file(trained.model))) if trained.settings.model is not None else [],
+            engine=encoder.engine_name,
+            refused_engines=encoder.refused_engines,
             requested_vocab_size=trained.requested_vocab_size,
             vocab_size=trained.vocab_size,
             documents=trained.documents,
@@ -128,8 +147,31 @@ class TokenizerCard(BaseModel):
             reserved_characters=trained.reserved_characters,
             sample_full=trained.sample_full,
             sample_bytes_by_source=dict(sorted(sample_bytes_by_source.items())),
+            proportions=None if proportions is None else dict(sorted(proportions.items())),
             fertility=dict(sorted(fertility.items())),
         )
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Self:
+        """Read a card that :meth:`to_json` wrote."""
+        values = json.loads(content)
+        values["fertility"] = {
+            source: {name: count for name, count in counts.items() if name in Fertility.model_fields}
+            for source, counts in values["fertility"].items()
+        }
+        return cls.model_validate(values)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should hear of before the tokenizer is used, a line each."""
+        return [*(f"not {name}: {reason}" for name, reason in self.refused_engines.items()), *self.notes]
+
+    def bytes_per_token(self, source: str) -> float:
+        """Give what a source's tokens hold on average; where none of its text was measured, all sources' average."""
+        measured = self.fertility.get(source)
+        counts = [measured] if measured is not None and measured.tokens else list(self.fertility.values())
+        tokens = sum(count.tokens for count in counts)
+        return sum(count.bytes for count in counts) / tokens if tokens else 1.0
 
     def to_json(self) -> str:
         """Return the card for programs: all counts, and each source's ratios beside its counts."""
@@ -140,24 +182,46 @@ class TokenizerCard(BaseModel):
 
     def to_markdown(self) -> str:
         """Return the card for people."""
-        lowered = "" if self.vocab_size == self.requested_vocab_size else ", the most the sample yields"
-        bounded = ", where its bound ended it" if self.sample_full else ""
         lines = [
             "# Tokenizer",
             "",
-            f"BPE by SentencePiece {self.sentencepiece_version} with LLaMA's settings; SHA-256 of the model file:",
-            f"`{self.sha256}`.",
-            "",
-            f"- Vocabulary: {self.vocab_size:,} pieces of {self.requested_vocab_size:,} requested{lowered}.",
-            f"- Sample: {self.documents:,} documents, {self.lines:,} lines, {self.sample_bytes:,} bytes{bounded}.",
-            f"- Cut for the trainer: {self.split_lines:,} long lines; {self.reserved_characters:,} U+2585 left out.",
-            *(f"- `{name}`: {value}" for name, value in self.settings.model_dump().items()),
+            *self._origin(),
+            f"- Ids are computed by {self.engine}, and are SentencePiece's.",
+            *(f"- Not by {name}: {reason}." for name, reason in self.refused_engines.items()),
+            *self._sample(),
             "",
             f"| {' | '.join(_COLUMNS)} |",
             f"|---{'|--:' * (len(_COLUMNS) - 1)}|",
             *(self._row(source) for source in sorted({*self.sample_bytes_by_source, *self.fertility})),
         ]
         return "\n".join(lines) + "\n"
+
+    def _origin(self) -> list[str]:
+        if self.given:
+            made = f"Given, not trained: BPE of {self.vocab_size:,} pieces; SHA-256 of the model file:"
+            return [made, f"`{self.sha256}`.", "", *(f"- Note: {note}." for note in self.notes)]
+        lowered = "" if self.vocab_size == self.requested_vocab_size else ", the most the sample yields"
+        return [
+            f"BPE by SentencePiece {self.sentencepiece_version} with LLaMA's settings; SHA-256 of the model file:",
+            f"`{self.sha256}`.",
+            "",
+            f"- Vocabulary: {self.vocab_size:,} pieces of {self.requested_vocab_size:,} requested{lowered}.",
+        ]
+
+    def _sample(self) -> list[str]:
+        nothing = [source for source, size in self.sample_bytes_by_source.items() if not size]
+        lines = [f"- No text in the sample: {', '.join(nothing)}."] if nothing else []
+        if self.given:
+            return [f"- Measured on {self.documents:,} documents.", *lines]
+        bounded = ", where its bound ended it" if self.sample_full else ""
+        by = "bytes of text" if self.proportions is None else "the mixture's proportions"
+        size = f"{self.documents:,} documents, {self.lines:,} lines, {self.sample_bytes:,} bytes{bounded}"
+        return [
+            f"- Sample: {size}, by {by}.",
+            *lines,
+            f"- Cut for the trainer: {self.split_lines:,} long lines; {self.reserved_characters:,} U+2585 left out.",
+            *(f"- `{name}`: {value}" for name, value in self.settings.model_dump(exclude={"model"}).items()),
+        ]
 
     def _row(self, source: str) -> str:
         cells = [source, f"{self.sample_bytes_by_source.get(source, 0):,}"]

@@ -5,7 +5,7 @@ unknown characters"; the values are those stored in LLaMA's published ``tokenize
 project does not vary stands as constants in :mod:`tokenizer.training`.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MIB = 1 << 20
 
@@ -13,10 +13,16 @@ MIB = 1 << 20
 MIN_VOCAB_SIZE = 3 + 256 + 1
 
 
+#: Settings that mean something beside a given model: its pieces to a token are counted on a sample.
+_BESIDE_MODEL = {"model", "seed"}
+
+
 class TokenizerSettings(BaseModel):
-    """How the tokenizer is trained.
+    """How the tokenizer is trained, or which one is given.
 
     Attributes:
+        model: A SentencePiece model to use as it is, LLaMA's or OpenLLaMA's say; ``None`` trains one. Beside it no
+            setting of the training may be other than its default.
         vocab_size: Pieces in the vocabulary, special and byte pieces included. Lowered to what the text yields where
             the text is too short for it; the card then says both numbers.
         character_coverage: Share of the sample's characters that get a piece of their own; the rest become bytes.
@@ -33,6 +39,7 @@ class TokenizerSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    model: str | None = Field(default=None, min_length=1)
     vocab_size: int = Field(default=32_000, ge=MIN_VOCAB_SIZE, le=1_000_000)
     character_coverage: float = Field(default=0.99995, ge=0.98, le=1.0)
     max_line_bytes: int = Field(default=4192, ge=64, le=65_535)
@@ -40,6 +47,17 @@ class TokenizerSettings(BaseModel):
     sample_bytes: int = Field(default=1024 * MIB, ge=1 << 16, le=1 << 36)
     seed: int = Field(default=0, ge=0, lt=1 << 64)
     num_threads: int = Field(default=16, ge=1, le=128)
+
+    @model_validator(mode="after")
+    def _nothing_to_train(self) -> "TokenizerSettings":
+        fields = type(self).model_fields
+        beside = [name for name in fields if name not in _BESIDE_MODEL and getattr(self, name) != fields[name].default]
+        if self.model is not None and beside:
+            raise ValueError(
+                f"model: a given tokenizer is not trained, so leave out {', '.join(beside)}; on the command line "
+                "--set 'tokenizer={model: PATH}' does"
+            )
+        return self
 
 
 class HeldOutSettings(BaseModel):
@@ -69,6 +87,8 @@ class TokenShardSettings(BaseModel):
         bos: Whether each document begins with the BOS id.
         eos: Whether each document ends with the EOS id.
         megatron_index: Whether to write Megatron's ``.idx`` beside each shard.
+        verified_fraction: Share of the documents whose ids are held against SentencePiece's own; of each shard at least
+            the first is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -78,3 +98,4 @@ class TokenShardSettings(BaseModel):
     bos: bool = True
     eos: bool = True
     megatron_index: bool = False
+    verified_fraction: float = Field(default=0.01, ge=0, le=1)

@@ -211,6 +211,18 @@ def train_tokenizer(texts: Iterable[str], settings: TokenizerSettings) -> Traine
     )
 
 
+def given_tokenizer(model: bytes, settings: TokenizerSettings, *, documents: int = 0) -> TrainedTokenizer:
+    """Take a model as it is, in the form of a trained one; the counts of a training are zero.
+
+    Args:
+        model: A model without faults, see :func:`tokenizer.model_file.llama_faults`.
+        settings: The settings that name it.
+        documents: Documents it is measured on.
+    """
+    size = sentencepiece.SentencePieceProcessor(model_proto=model).get_piece_size()
+    return TrainedTokenizer(model, size, size, documents, 0, 0, 0, 0, sample_full=False, settings=settings)
+
+
 def _train(sample: TrainingSample, settings: TokenizerSettings) -> bytes:
     model = io.BytesIO()
     try:

@@ -4,6 +4,7 @@ import pytest
 import sentencepiece
 
 from tokenizer.card import Fertility, TokenizerCard, measure_fertility
+from tokenizer.encoding import Encoder
 from tokenizer.settings import TokenizerSettings
 from tokenizer.training import train_tokenizer
 
@@ -35,7 +36,7 @@ def test_fertility_counts_the_tokens_of_sentencepiece(encoder, trained, sample):
 @pytest.fixture
 def card(trained, encoder, sample):
     fertility = measure_fertility(encoder, {"wiki": sample[:1], "code": sample[1:2]})
-    return TokenizerCard.of(trained, sample_bytes_by_source={"wiki": 1234, "books": 5}, fertility=fertility)
+    return TokenizerCard.of(trained, encoder, sample_bytes_by_source={"wiki": 1234, "books": 5}, fertility=fertility)
 
 
 def test_the_card_as_json_holds_settings_counts_and_ratios(card, trained):
@@ -55,10 +56,22 @@ def test_the_card_for_people_names_every_source_and_setting(card, trained):
     assert "| books | 5 | – | – | – | – | – | – |" in text
     counts = card.fertility["wiki"]
     assert f"| wiki | 1,234 | {counts.bytes:,} | {counts.tokens:,} |" in text
-    assert all(f"`{name}`" in text for name in TokenizerSettings.model_fields)
+    assert all(f"`{name}`" in text for name in TokenizerSettings.model_fields if name != "model")
 
 
 def test_the_card_says_when_the_vocabulary_was_lowered():
     trained = train_tokenizer(["a short text"], TokenizerSettings(num_threads=1))
-    text = TokenizerCard.of(trained, sample_bytes_by_source={}, fertility={}).to_markdown()
+    encoder = Encoder.from_bytes(trained.model)
+    text = TokenizerCard.of(trained, encoder, sample_bytes_by_source={}, fertility={}).to_markdown()
     assert f"{trained.vocab_size:,} pieces of 32,000 requested, the most the sample yields." in text
+
+
+def test_a_card_is_read_back(card):
+    assert TokenizerCard.from_json(card.to_json().encode()) == card
+
+
+def test_bytes_per_token_of_a_source_that_was_not_measured_are_all_sources_average(card):
+    wiki, code = card.fertility["wiki"], card.fertility["code"]
+    assert card.bytes_per_token("wiki") == wiki.bytes / wiki.tokens
+    assert card.bytes_per_token("books") == (wiki.bytes + code.bytes) / (wiki.tokens + code.tokens)
+    assert card.model_copy(update={"fertility": {}}).bytes_per_token("wiki") == 1.0

@@ -6,7 +6,8 @@ import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenizer.encoding import Encoder, UnsuitableModel
+from tokenizer.encoding import Encoder
+from tokenizer.model_file import UnsuitableModel
 from tokenizer.settings import TokenizerSettings
 from tokenizer.training import LLAMA_TRAINER, train_tokenizer
 
@@ -65,6 +66,13 @@ def test_each_ascii_and_full_width_digit_is_a_token():
     assert pieces_of(encoder, " 12")[-2:] == ["1", "2"]
     texts = [piece for piece in map(encoder.piece, range(259, encoder.vocab_size)) if len(piece) > 1]
     assert not [piece for piece in texts if any(char.isdigit() for char in piece)]
+
+
+def test_digits_of_other_scripts_are_joined_as_sentencepiece_joins_them():
+    trained = train_tokenizer(["٣٤٥ ٣٤٥ ٣٤٥ १२३ १२३ १२३ a"], TokenizerSettings(num_threads=1))
+    pieces = pieces_of(Encoder.from_bytes(trained.model), "٣٤٥ १२३")
+    assert pieces == sentencepiece.SentencePieceProcessor(model_proto=trained.model).encode("٣٤٥ १२३", out_type=str)
+    assert any(len(piece.strip("▁")) > 1 for piece in pieces)
 
 
 def test_characters_without_a_piece_become_their_bytes(encoder):
@@ -148,13 +156,22 @@ def train_by_hand(**options):
         ({"bos_id": -1}, "bos id is -1, not 1"),
         ({"unk_id": 3}, "unk id is 3, not 0"),
         ({"normalization_rule_name": "nmt_nfkc"}, "the normaliser is not identity"),
-        ({"remove_extra_whitespaces": True}, "the normaliser is not identity"),
+        ({"model_type": "unigram", "vocab_size": 270}, "the algorithm is unigram, not bpe"),
         ({"add_dummy_prefix": False}, "the normaliser is not identity"),
     ],
 )
 def test_a_model_that_does_not_fit_llamas_training_is_refused(options, fault):
     with pytest.raises(UnsuitableModel, match=fault):
         Encoder.from_bytes(train_by_hand(**options))
+
+
+def test_a_model_that_merges_spaces_is_encoded_by_sentencepiece_and_says_that_it_changes_text():
+    model = train_by_hand(remove_extra_whitespaces=True)
+    encoder = Encoder.from_bytes(model)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    assert (encoder.changes_text, encoder.engine_name) == (True, "sentencepiece")
+    assert ids_of(encoder, "  ab   cd ").tolist() == processor.encode("  ab   cd ")
+    assert encoder.decode(ids_of(encoder, "  ab   cd ")) == "ab cd"
 
 
 @pytest.mark.parametrize("junk", [b"", b"not a model"])

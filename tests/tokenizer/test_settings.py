@@ -29,7 +29,17 @@ def test_an_impossible_tokenizer_setting_is_refused_by_name(wrong):
         TokenizerSettings(**wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"shard_bytes": 0}, {"bos": "yes"}, {"megatron": True}])
+def test_beside_a_given_model_stands_no_setting_of_training():
+    assert TokenizerSettings(model="llama.model", seed=3).model == "llama.model"
+    whole = TokenizerSettings(model="llama.model").model_dump()
+    assert TokenizerSettings(**whole).model == "llama.model"  # a resolved config, with all defaults, can be run again
+    with pytest.raises(
+        ValidationError, match="not trained, so leave out vocab_size, sample_bytes; on the command line"
+    ):
+        TokenizerSettings(model="llama.model", vocab_size=8000, sample_bytes=1 << 20)
+
+
+@pytest.mark.parametrize("wrong", [{"shard_bytes": 0}, {"bos": "yes"}, {"megatron": True}, {"verified_fraction": 1.1}])
 def test_an_impossible_shard_setting_is_refused_by_name(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         TokenShardSettings(**wrong)
