@@ -14,11 +14,11 @@ from pipeline.batch import Batch
 from pipeline.commits import Commit, write_commit
 from pipeline.document import utf8_size
 from pipeline.files import write_output
-from pipeline.parquet import read_documents, read_texts
+from pipeline.parquet import read_texts
 from pipeline.reading import ReadBatches
 from pipeline.run import Run
 from pipeline.stage import BatchFile, LauncherWork, Stage, StageResult, UnitWork
-from pipeline.token_inputs import TokenInput
+from pipeline.token_inputs import TokenInput, read_kept_documents
 from pipeline.writing import Outputs, WriteBatches
 from tokenizer.card import TokenizerCard, measure_fertility
 from tokenizer.encoding import Encoder
@@ -51,7 +51,7 @@ def sample_stage(run: Run, source: str, files: Sequence[TokenInput], digest: str
 
 def read_sample(file: TokenInput, *, fraction: float, seed: int) -> Iterator[Batch]:
     """Read the documents of a file that are in the sample."""
-    documents = [document for document in read_documents(file.path) if is_sampled(document.id, fraction, seed)]
+    documents = [document for document in read_kept_documents(file) if is_sampled(document.id, fraction, seed)]
     yield Batch(file.shard, file.index, read=len(documents), documents=documents, position=file.size, last=True)
 
 

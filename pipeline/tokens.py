@@ -6,10 +6,11 @@ for the run.
 
 from collections.abc import Mapping, Sequence
 
+from pipeline.decontamination_verdicts import stage_name
 from pipeline.files import join, read_json
 from pipeline.run import Recipe, Run
 from pipeline.stage import StageResult
-from pipeline.token_inputs import token_inputs
+from pipeline.token_inputs import digest_kept, token_inputs
 from pipeline.token_shards import MANIFESTS, manifests_stage, plan_token_shards, tokens_stage
 from pipeline.tokenizer_stages import CARD_PATH, TOKENIZER, sample_stage, tokenizer_stage
 
@@ -30,20 +31,22 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     settings, tokens = run.settings.tokenizer, run.settings.tokens
     if settings is None:
         return
-    files = {source: token_inputs(run.folder, source, result) for source, result in documents.items()}
-    total = sum(result.stats["bytes_out"] for result in documents.values())
+    judged = {source: run.results.get(stage_name(source)) for source in documents}
+    files = {source: token_inputs(run.folder, source, result, judged[source]) for source, result in documents.items()}
+    kept = {source: digest_kept(result, judged[source]) for source, result in documents.items()}
+    total = sum(file.text_bytes for listed in files.values() for file in listed)
     fraction = min(1.0, settings.sample_bytes / max(1, total))
     samples = {}
-    for source, result in documents.items():
-        samples[source] = yield sample_stage(run, source, files[source], result.digest, fraction, settings.seed)
+    for source in documents:
+        samples[source] = yield sample_stage(run, source, files[source], kept[source], fraction, settings.seed)
     trained = yield tokenizer_stage(run, settings, samples)
     if tokens is None:
         return
     fertility = read_json(join(run.folder, CARD_PATH))["fertility"]
     written = {}
-    for source, result in documents.items():
+    for source in documents:
         bytes_per_token = fertility[source]["bytes_per_token"] or 1.0
         units = plan_token_shards(source, files[source], bytes_per_token, tokens)
-        inputs = {"documents": result.digest, "tokenizer": trained.digest}
+        inputs = {"documents": kept[source], "tokenizer": trained.digest}
         written[source] = yield tokens_stage(run, source, tokens, units, inputs)
     yield manifests_stage(run, tokens, written)
