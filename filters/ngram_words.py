@@ -4,9 +4,9 @@ GPT-3's rule (Brown et al. 2020, appendix C): lower case, punctuation removed, w
 Janitor, which follows it, removes ASCII's punctuation; here goes what Unicode calls punctuation or a symbol, and with
 it control and format characters, so that curly quotes and straight ones are one. Removed, not replaced: ``well-known``
 is ``wellknown``, as there. Numbers stay as they are, where datatrove makes each of them ``0``. Of Han and kana, which
-put no space between words, a character is a word (so it is in Unicode's segmentation, UAX 29, but for runs of katakana);
-Thai, Lao, Khmer and Burmese are cut where they put a space. Letters with marks are not normalised: é in one code point
-and in two are different.
+put no space between words, a character is a word (so it is in Unicode's segmentation, UAX 29, but for katakana). Thai,
+Lao, Khmer and Burmese are cut where they put a space. Letters with marks are not normalised: é in one code point and in
+two are different.
 
 The rule character by character is :func:`fold_character`; :func:`hash_words` is the same for whole columns, on their
 UTF-8: characters beyond ASCII are replaced in place from a table, ASCII is folded by ``bytes.translate``, and a word is

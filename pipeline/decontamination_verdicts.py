@@ -55,7 +55,7 @@ def marks_path(source: str, batch: str) -> str:
     return f"work/{stage_name(source)}/part-{batch}.parquet"
 
 
-def read_marks(run: str, stages: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+def read_marks(run: str, stages: Mapping[str, Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Read the marks of a run.
 
     Args:
@@ -63,15 +63,15 @@ def read_marks(run: str, stages: Mapping[str, Mapping[str, Any]]) -> dict[str, d
         stages: The finished stages, from the manifest: what an earlier config has marked does not count.
 
     Returns:
-        The row of each contaminated document, by path of the documents file, below the run folder, and by id.
+        Of each documents file, by its path below the run folder, a row for each contaminated document.
     """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for name, entry in stages.items():
         source, _, last = name.rpartition(".")
         paths = [output["path"] for output in entry["outputs"]] if last == DECONTAMINATED else []
         for path in (path for path in paths if path.startswith("work/") and path.endswith(".parquet")):
-            rows = pq.read_table(io.BytesIO(read_bytes(join(run, path)))).to_pylist()
-            found[f"documents/{source}/{path.rsplit('/', 1)[1]}"] = {row["id"]: row for row in rows}
+            marks = pq.read_table(io.BytesIO(read_bytes(join(run, path))))
+            found[f"documents/{source}/{path.rsplit('/', 1)[1]}"] = marks.to_pylist()
     return found
 
 

@@ -44,23 +44,23 @@ def export_documents(run: str, output: str) -> list[str]:
     for file in paths:
         source, name = file.split("/")[-2:]
         path = join(output, source, name.removesuffix(".parquet") + ".jsonl.zst")
-        content = documents_to_jsonl(read_documents(join(run, file)), marks.get(file, {}))
+        content = documents_to_jsonl(read_documents(join(run, file)), marks.get(file, ()))
         write_stream(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
         written.append(path)
     return written
 
 
-def documents_to_jsonl(documents: Sequence[Document], marks: Mapping[str, Mapping[str, Any]] | None = None) -> bytes:
+def documents_to_jsonl(documents: Sequence[Document], marks: Sequence[Mapping[str, Any]] = ()) -> bytes:
     """Encode documents as compressed JSON lines; equal documents give equal bytes.
 
     Args:
         documents: The documents.
-        marks: Of the contaminated ones, by id, what is said of them and whether they are left out.
+        marks: Of contaminated ones, what is said of them and whether they are left out.
     """
-    marks = marks or {}
-    kept = (document for document in documents if not marks.get(document.id, {}).get("dropped"))
-    rows = (_to_row(document, marks.get(document.id)) for document in kept)
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    marked = {mark["document"]: mark for mark in marks}
+    rows = ((document, marked.get(place)) for place, document in enumerate(documents))
+    kept = (_to_row(document, mark) for document, mark in rows if mark is None or not mark["dropped"])
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(lines.encode())
 
 

@@ -26,7 +26,7 @@ def fates(run: str, wanted: str) -> Iterator[str]:
     """
     marks = {join(run, path): marked for path, marked in read_marks(run, Manifest(run).stages).items()}
     for row, path in _find(run, "documents", _KEPT, wanted):
-        mark = marks.get(path, {}).get(row["id"])
+        mark = next((mark for mark in marks.get(path, ()) if mark["id"] == row["id"]), None)
         if mark is None or not mark["dropped"]:
             yield f"{row['id']} ({row['url']}): kept, in {path}{_say_mark(mark)}"
     for row, path in _find(run, "dropped", _DROPPED, wanted):

@@ -66,6 +66,15 @@ CASES = {
     "code/other_suffix": "filters/test_code.py::test_a_path_that_breaks_a_rule_goes_and_stays_when_the_rule_is_off",
     "code/too_long": "filters/test_code.py::test_a_file_of_exactly_a_mebibyte_is_not_too_long",
     "code/vendored": "filters/test_code.py::test_a_path_that_breaks_a_rule_goes_and_stays_when_the_rule_is_off",
+    "decontamination/shared_ngram": (
+        "filters/test_decontamination.py::test_as_many_shared_ngrams_as_allowed_stay_and_one_more_goes"
+    ),
+    "decontamination/too_frequent": (
+        "pipeline/test_decontamination.py::test_an_ngram_of_as_many_documents_as_allowed_counts_and_of_one_more_does_not"
+    ),
+    "decontamination/too_short": (
+        "pipeline/test_decontamination.py::test_contaminated_documents_leave_the_tokens_and_everything_adds_up"
+    ),
     "duplicate/content": FATES,
     "duplicate/id": "pipeline/test_duplicates.py::test_an_id_seen_twice_keeps_the_copy_that_comes_first",
     "encoding/not_text": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",

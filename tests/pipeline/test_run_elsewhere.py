@@ -100,8 +100,9 @@ def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fing
     assert {name: {"Spread"} | shuffles.get(name, set()) for name in TRANSLATED} == TRANSLATED
     launched = {"ngram_models", "cutoffs", "cited_urls", "reference_model"}
     books = {"books.candidates", "books.duplicates"}
-    here = {"tokenizer", "token_manifests", *books, *(f"commoncrawl.{name}" for name in launched)}
+    evaluation = {"evaluation_ngrams", "matched_ngrams"}
+    here = {"tokenizer", "token_manifests", *evaluation, *books, *(f"commoncrawl.{name}" for name in launched)}
     assert set(run.results) - set(TRANSLATED) == here
     inputs = json.loads((tmp_path / "run" / "manifest.json").read_text())["inputs"]
     sources = {"wikipedia", "stackexchange", "books", "arxiv", "github", "c4", "commoncrawl"}
-    assert {name for name, files in inputs.items() if files} == {*sources, "wikipedia citations"}
+    assert {name for name, files in inputs.items() if files} == {*sources, "wikipedia citations", "evaluation sets"}
