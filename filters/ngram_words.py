@@ -78,12 +78,14 @@ def fold_character(character: str) -> str:
     ['é', 'σ', '', ' 字 ']
     """
     code = ord(character)
-    if code >= _SINGLES_FROM and (code >= _IDEOGRAPHS_END or any(low <= code <= high for low, high in _SINGLES)):
-        return character if code >= _IDEOGRAPHS_END else f" {character} "
+    if code >= _IDEOGRAPHS_END:
+        return character
     if character.isspace():
         return " "
     if unicodedata.category(character) in _REMOVED:
         return ""
+    if code >= _SINGLES_FROM and any(low <= code <= high for low, high in _SINGLES):
+        return f" {character} "
     small = character.lower()[0]
     small = "σ" if small == "ς" else small
     return small if len(small.encode()) <= len(character.encode()) else character

@@ -124,7 +124,7 @@ def test_words_are_what_is_left_of_letters_numbers_and_marks_in_lower_case(text:
         ("İZMİR", "izmir"),
         ("Ⱥ", "Ⱥ"),
         ("我爱 NLP你", "我 爱 nlp 你"),
-        ("カタ ｶﾅ", "カ タ ｶ ﾅ"),
+        ("カタ・ ｶﾅ", "カ タ ｶ ﾅ"),
         ("สวัสดี ครับ", "สวัสดี ครับ"),
         ("so\u00adft\u200b ware", "soft ware"),
         ("\U0001f642 ok", "ok"),
