@@ -5,9 +5,12 @@ import json
 import random
 import string
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 from rich.console import Console
@@ -105,7 +108,8 @@ def _measure(source: str, settings: Mapping[str, Any], folder: Path) -> Result:
     }
     path = folder / f"{source}.yaml"
     path.write_text(yaml.safe_dump(config))
-    run = launch(str(path), output=str(folder / source), workers=1, console=Console(quiet=True))
+    with patch("pipeline.batch.time", SimpleNamespace(perf_counter=time.process_time)):  # steps by CPU time
+        run = launch(str(path), output=str(folder / source), workers=1, console=Console(quiet=True))
     own = {name.removeprefix(f"{source}."): result for name, result in run.results.items() if name.startswith(source)}
     seconds = {name: sum(result.stats["seconds"].values()) for name, result in own.items()}
     added = sum(seconds.pop(name) for name in _STAGES)
@@ -117,7 +121,7 @@ def _measure(source: str, settings: Mapping[str, Any], folder: Path) -> Result:
     return Result(
         name=f"decontamination.{source}",
         value=value,
-        unit="% added",
+        unit="% of CPU time added",
         against="dump to token shards without it",
         goal=f"< {_GOAL} %",
         met=value < _GOAL,
