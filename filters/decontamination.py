@@ -26,6 +26,7 @@ _AT_ONCE_BYTES = 512 << 10  # arrays of it stay in the cache, and in memory that
 _BASE = 0x2545F4914F6CDD1D
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _OF_LENGTH = np.uint64(0x9FB21C651E98DF25)  # n-grams of different lengths meet in one table
+_AGAIN = np.uint64(0xC2B2AE3D27D4EB4F)
 _HASH_BITS = 64
 _BITS_A_NGRAM = 64
 _MIN_BITS, _MAX_BITS = 20, 30  # 128 KiB to 128 MiB
@@ -60,20 +61,23 @@ class Ngrams:
         hashes: Each different one, ascending. Shape (ngrams,).
         heads: Hashes of their first ``head_words`` words, ascending. Shape (heads,).
         lengths: The lengths in words there are, ascending. Shape (lengths,).
-        bitmap: A bit for each value of the first bits of a hash: whether a head begins with them.
+        bitmaps: A bit for each value of the first bits of a hash: whether a head begins with them; and once more, of
+            the first bits of the hash times another number, since what passes is dear to look up. Shape (2, bytes).
     """
 
     hashes: NDArray[np.uint64]
     heads: NDArray[np.uint64]
     lengths: NDArray[np.int64]
-    bitmap: NDArray[np.uint8] = field(init=False)
+    bitmaps: NDArray[np.uint8] = field(init=False)
 
     def __post_init__(self) -> None:
         bits = min(_MAX_BITS, max(_MIN_BITS, (_BITS_A_NGRAM * len(self.heads)).bit_length()))
-        bitmap, places = np.zeros(1 << (bits - 3), np.uint8), self.heads >> np.uint64(_HASH_BITS - bits)
-        for bit in range(8):
-            bitmap[places[places & np.uint64(7) == bit] >> np.uint64(3)] |= 1 << bit
-        object.__setattr__(self, "bitmap", bitmap)
+        bitmaps = np.zeros((2, 1 << (bits - 3)), np.uint8)
+        for bitmap, hashes in zip(bitmaps, (self.heads, self.heads * _AGAIN), strict=True):
+            places = hashes >> np.uint64(_HASH_BITS - bits)
+            for bit in range(8):
+                bitmap[places[places & np.uint64(7) == bit] >> np.uint64(3)] |= 1 << bit
+        object.__setattr__(self, "bitmaps", bitmaps)
 
     @property
     def head_words(self) -> int:
@@ -195,14 +199,13 @@ def _find_heads(sums: NDArray[np.uint64], wanted: Ngrams) -> NDArray[np.int64]:
     hashes = sums[size:] - sums[:-size]
     hashes *= _powers(_INVERSE, len(hashes))
     hashes += np.array([size], np.uint64) * _OF_LENGTH
-    bits = len(wanted.bitmap).bit_length() + 2
-    begins: NDArray[np.int64] = np.flatnonzero(
-        wanted.bitmap.take((hashes >> np.uint64(_HASH_BITS - bits + 3)).view(np.int64))
-    )
-    bit = (hashes[begins] >> np.uint64(_HASH_BITS - bits)).astype(np.uint8) & np.uint8(7)
-    byte = wanted.bitmap[hashes[begins] >> np.uint64(_HASH_BITS - bits + 3)]
-    set_ = (byte >> bit) & np.uint8(1) == 1
-    return np.compress(set_, begins)
+    unused = np.uint64(_HASH_BITS - (wanted.bitmaps.shape[1].bit_length() + 2))
+    begins = np.flatnonzero(wanted.bitmaps[0].take((hashes >> (unused + np.uint64(3))).view(np.int64)))
+    for bitmap, factor in zip(wanted.bitmaps, (np.uint64(1), _AGAIN), strict=True):
+        places = hashes[begins] * factor >> unused
+        bits = bitmap[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)
+        begins = begins[bits & np.uint8(1) == 1]
+    return np.asarray(begins, np.int64)
 
 
 def _prefix_sums(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -172,11 +172,13 @@ _DELETED = bytes(byte for byte in range(_ASCII_END) if not fold_character(chr(by
 
 def _cut(folded: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give where words start, and their sizes in bytes."""
-    inside = folded > _SPACE
     if folded.max() < _SINGLE_LOW:
-        edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
-        starts = edges[:, 0] + 1
-        return starts, edges[:, 1] + 1 - starts
+        spaces = np.flatnonzero(folded <= _SPACE)
+        sizes = np.diff(spaces)
+        sizes -= 1
+        words = np.flatnonzero(sizes)
+        return spaces[words] + 1, sizes[words]
+    inside = folded > _SPACE
     cut = folded >= _SINGLE_LOW
     leads = np.flatnonzero(cut)
     cut[leads + np.where(folded[leads] == _SINGLE[0xF0], 4, 3)] = True

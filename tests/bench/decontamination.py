@@ -28,7 +28,7 @@ _GOAL = 15  # percent of a source's time
 _WORDS = 13
 _MIN_WORDS = 8
 _ITEMS, _ITEM_WORDS = 10_000, 60  # half a million n-grams
-_QUOTED = 0.01  # of the items, from documents
+_QUOTED = 0.001  # of the items, from documents
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _STAGES = ("shared_ngrams", "decontaminated")
 
