@@ -187,13 +187,14 @@ def read_mask(run: str, stage: str, batch: str) -> NDArray[np.bool_]:
     Returns:
         Whether each line, or document, of the batch is marked. Shape (lines,) or (documents,).
     """
-    mask, parts = _read_mask_part(join(run, masks_path(stage, batch, 0)))
+    mask, parts = read_mask_part(join(run, masks_path(stage, batch, 0)))
     for part in range(1, parts):
-        mask |= _read_mask_part(join(run, masks_path(stage, batch, part)))[0]
+        mask |= read_mask_part(join(run, masks_path(stage, batch, part)))[0]
     return mask
 
 
-def _read_mask_part(path: str) -> tuple[NDArray[np.bool_], int]:
+def read_mask_part(path: str) -> tuple[NDArray[np.bool_], int]:
+    """Read a part of a mask, and of how many parts it is one."""
     with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
         bits = np.unpackbits(arrays["bits"], count=int(arrays["size"]))
         return bits.astype(np.bool_), int(arrays["parts"])

@@ -5,11 +5,12 @@ export and import are each other's inverse.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import zstandard
 
+from pipeline.decontamination_verdicts import read_marks
 from pipeline.document import METADATA, Document, MalformedRecord
 from pipeline.files import join, write_stream
 from pipeline.manifest import Manifest
@@ -20,7 +21,7 @@ _FIELDS = frozenset(field.name for field in METADATA)
 
 
 def export_documents(run: str, output: str) -> list[str]:
-    """Write every documents file of a run as JSON lines.
+    """Write every documents file of a run as JSON lines, contaminated documents left out or marked, as its config says.
 
     Args:
         run: The run folder.
@@ -33,22 +34,33 @@ def export_documents(run: str, output: str) -> list[str]:
         SettingsError: No source's documents are finished.
     """
     written = []
-    stages = Manifest(run).stages.values()
-    paths = sorted(out["path"] for stage in stages for out in stage["outputs"] if out["path"].startswith("documents/"))
+    stages = Manifest(run).stages
+    marks = read_marks(run, stages)
+    paths = sorted(
+        out["path"] for stage in stages.values() for out in stage["outputs"] if out["path"].startswith("documents/")
+    )
     if not paths:
         raise SettingsError(f"{run}: no documents are finished; run its config to the end first")
     for file in paths:
         source, name = file.split("/")[-2:]
         path = join(output, source, name.removesuffix(".parquet") + ".jsonl.zst")
-        content = documents_to_jsonl(read_documents(join(run, file)))
+        content = documents_to_jsonl(read_documents(join(run, file)), marks.get(file, ()))
         write_stream(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
         written.append(path)
     return written
 
 
-def documents_to_jsonl(documents: Sequence[Document]) -> bytes:
-    """Encode documents as compressed JSON lines; equal documents give equal bytes."""
-    lines = "".join(json.dumps(_to_row(document), ensure_ascii=False) + "\n" for document in documents)
+def documents_to_jsonl(documents: Sequence[Document], marks: Sequence[Mapping[str, Any]] = ()) -> bytes:
+    """Encode documents as compressed JSON lines; equal documents give equal bytes.
+
+    Args:
+        documents: The documents.
+        marks: Of contaminated ones, what is said of them and whether they are left out.
+    """
+    marked = {mark["document"]: mark for mark in marks}
+    rows = ((document, marked.get(place)) for place, document in enumerate(documents))
+    kept = (_to_row(document, mark) for document, mark in rows if mark is None or not mark["dropped"])
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(lines.encode())
 
 
@@ -97,8 +109,10 @@ def _decompressed(stream: BinaryIO) -> Iterator[bytes]:
         raise zstandard.ZstdError("the file ends inside a frame")
 
 
-def _to_row(document: Document) -> dict[str, Any]:
-    metadata = {"url": document.url, "language": document.language, **document.metadata}
+def _to_row(document: Document, mark: Mapping[str, Any] | None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"url": document.url, "language": document.language, **document.metadata}
+    if mark is not None:
+        metadata["contaminated"] = {name: mark[name] for name in ("shared_ngrams", "words", "set", "item", "ngram")}
     return {
         "id": document.id,
         "text": document.text,

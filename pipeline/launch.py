@@ -12,8 +12,9 @@ from apache_beam.options.pipeline_options import StandardOptions
 from pydantic import BaseModel
 from rich.console import Console
 
-from pipeline import tokens
+from pipeline import decontamination, tokens
 from pipeline.crawl_settings import CCNET, RUN
+from pipeline.decontamination_items import list_sets
 from pipeline.document import Shard
 from pipeline.files import is_local
 from pipeline.funnel import print_funnel, write_report
@@ -116,10 +117,11 @@ def _below(data: str, settings: BaseModel | None, *keys: str) -> BaseModel | Non
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What the sources of a run read: the shards of those that need no other, and the crawl's."""
+    """What a run reads: the shards of sources that need no other, the crawl's, and files of evaluation sets."""
 
     shards: Mapping[str, Sequence[Shard]]
     commoncrawl: commoncrawl.CrawlInputs | None
+    evaluation: Sequence[Sequence[Shard]] = ()
 
     def files(self) -> list[str]:
         """List the paths that workers must be able to open."""
@@ -141,6 +143,7 @@ def _list_inputs(settings: RunSettings) -> _Inputs:
     return _Inputs(
         {source.SOURCE: source.list_inputs(asked, settings.data) for source, asked in _asked(settings)},
         commoncrawl.list_inputs(crawl, settings.data) if crawl is not None else None,
+        list_sets(settings.decontamination, settings.data) if settings.decontamination is not None else (),
     )
 
 
@@ -153,6 +156,8 @@ def _execute(run: Run, inputs: _Inputs) -> None:
     if sources.commoncrawl is not None and inputs.commoncrawl is not None:
         run.execute(commoncrawl.recipe(run, sources.commoncrawl, inputs.commoncrawl, documents))
         documents[commoncrawl.SOURCE] = run.results[DOCUMENTS]
+    if run.settings.decontamination is not None:
+        run.execute(decontamination.recipe(run, run.settings.decontamination, inputs.evaluation, documents))
     run.execute(tokens.recipe(run, documents))
     for name in run.manifest.order_stages(list(run.results)):
         run.say(name, "no part of this config; what it wrote stays, out of the manifest")
@@ -167,6 +172,8 @@ def stage_names(settings: RunSettings) -> list[str]:
         own, sources = [*own, *source.stages(asked)], [*sources, source.SOURCE]
     if crawl is not None:
         own, sources = [*own, *commoncrawl.stages(crawl)], [*sources, commoncrawl.SOURCE]
+    if settings.decontamination is not None:
+        own = [*own, *decontamination.stages(sources)]
     if settings.tokenizer is None:
         return own
     return [*own, *tokens.stages(sources)]

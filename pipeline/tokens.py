@@ -6,11 +6,12 @@ and ``mixture`` for the run.
 
 from collections.abc import Mapping, Sequence
 
+from pipeline.decontamination_verdicts import stage_name
 from pipeline.files import join, read_bytes
 from pipeline.mixture_stage import MIXTURE, mixture_stage, read_plan
 from pipeline.run import Recipe, Run
 from pipeline.stage import StageResult
-from pipeline.token_inputs import token_inputs
+from pipeline.token_inputs import digest_kept, token_inputs
 from pipeline.token_shards import MANIFESTS, manifests_stage, plan_token_shards, tokens_stage
 from pipeline.tokenizer_stages import CARD_PATH, TOKENIZER, plan_draws, sample_stage, tokenizer_stage
 from tokenizer.card import TokenizerCard
@@ -33,13 +34,15 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     settings, tokens = run.settings.tokenizer, run.settings.tokens
     if settings is None:
         return
-    files = {source: token_inputs(run.folder, source, result) for source, result in documents.items()}
+    judged = {source: run.results.get(stage_name(source)) for source in documents}
+    files = {source: token_inputs(run.folder, source, result, judged[source]) for source, result in documents.items()}
+    kept = {source: digest_kept(result, judged[source]) for source, result in documents.items()}
     proportions = None if run.settings.mixture is None else run.settings.mixture.proportions
     text_bytes = {source: sum(file.text_bytes for file in listed) for source, listed in files.items()}
     draws = plan_draws(settings, text_bytes, proportions, run.settings.held_out)
     samples = {}
-    for source, result in documents.items():
-        samples[source] = yield sample_stage(run, source, files[source], result.digest, draws[source])
+    for source in documents:
+        samples[source] = yield sample_stage(run, source, files[source], kept[source], draws[source])
     trained = yield tokenizer_stage(run, settings, proportions, samples)
     card = TokenizerCard.from_json(read_bytes(join(run.folder, CARD_PATH)))
     for note in card.warnings:
@@ -49,7 +52,7 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     written = {}
     for source, result in documents.items():
         units = plan_token_shards(source, files[source], card.bytes_per_token(source), tokens)
-        inputs = {"documents": result.digest, "tokenizer": trained.digest}
+        inputs = {"documents": kept[source], "tokenizer": trained.digest}
         held_out = bounded(run.settings.held_out, result.stats["kept"])
         written[source] = yield tokens_stage(run, source, tokens, held_out, units, inputs)
     sealed = yield manifests_stage(run, tokens, written)

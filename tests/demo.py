@@ -10,11 +10,18 @@ WEB_ALONE = (
     "mixture=null",
 )
 #: What leaves a run the sources that are not of the web, to their documents.
-TEXTS_ALONE = ("sources.c4=null", "sources.commoncrawl=null", "tokenizer=null", "tokens=null")
-#: What leaves a run no C4, and of the crawl what brute force can trace.
+TEXTS_ALONE = (
+    "sources.c4=null",
+    "sources.commoncrawl=null",
+    "decontamination=null",
+    "tokenizer=null",
+    "tokens=null",
+)
+#: What leaves a run no C4, of the crawl what brute force can trace, and all documents in its token shards.
 WITHOUT_MODELS = (
     "sources.c4=null",
     "sources.commoncrawl.perplexity=null",
     "sources.commoncrawl.reference=null",
     "mixture=null",
+    "decontamination=null",
 )

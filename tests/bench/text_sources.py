@@ -21,21 +21,21 @@ _HEAD = b'<mediawiki version="0.10"><siteinfo><dbname>enwiki</dbname></siteinfo>
 
 def scale_wikipedia(inputs: Inputs) -> Iterator[Result]:
     """The pages of the real dumps, over and over, as one multistream dump that is read in ranges."""
-    folder = Path(inputs.data, "wikipedia") if inputs.data else _CORPUS / "wikipedia"
-    dumps = sorted(folder.rglob("*.xml.bz2"))
-    pages = [page for dump in dumps for page in _PAGE.findall(bz2.decompress(dump.read_bytes()))]
     wanted = (20 if inputs.quick else 160) * 1_000_000
-    path = Path(inputs.folder, "enwiki-20220720-pages-articles-multistream.xml.bz2")
-    size = _write_dump(path, pages, wanted)
+    path = write_wikipedia(inputs, Path(inputs.folder), wanted)
     source = {
         "dumps": [{"id": "20220720", "paths": [str(path)]}],
         "split_bytes": max(1 << 10, path.stat().st_size // 8),
     }
-    yield scale_config(inputs, "wikipedia.scaling", _config("wikipedia", source), size / 1e6)
+    yield scale_config(inputs, "wikipedia.scaling", _config("wikipedia", source), wanted / 1e6)
 
 
-def _write_dump(path: Path, pages: list[bytes], wanted: int) -> int:
-    """Write pages with ids of their own, until there are ``wanted`` bytes of them; returns how many there are."""
+def write_wikipedia(inputs: Inputs, folder: Path, wanted: int) -> Path:
+    """Write the pages of the real dumps with ids of their own, until there are ``wanted`` bytes of them."""
+    originals = Path(inputs.data, "wikipedia") if inputs.data else _CORPUS / "wikipedia"
+    dumps = sorted(originals.rglob("*.xml.bz2"))
+    pages = [page for dump in dumps for page in _PAGE.findall(bz2.decompress(dump.read_bytes()))]
+    path = folder / "enwiki-20220720-pages-articles-multistream.xml.bz2"
     size = number = 0
     with path.open("wb") as stream:
         stream.write(bz2.compress(_HEAD))
@@ -48,7 +48,7 @@ def _write_dump(path: Path, pages: list[bytes], wanted: int) -> int:
             size += len(text)
             stream.write(bz2.compress(text))
         stream.write(bz2.compress(b"</mediawiki>\n"))
-    return size
+    return path
 
 
 def scale_stackexchange(inputs: Inputs) -> Iterator[Result]:

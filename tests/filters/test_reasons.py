@@ -69,6 +69,15 @@ CASES = {
     "corpus/empty": "pipeline/test_corpora.py::test_a_row_without_a_text_is_dropped_with_its_reason",
     "corpus/no_text_value": "pipeline/test_corpora.py::test_a_row_without_a_text_is_dropped_with_its_reason",
     "corpus/too_long": "pipeline/test_corpora.py::test_a_text_of_as_many_bytes_as_allowed_stays_and_a_longer_one_goes",
+    "decontamination/shared_ngram": (
+        "filters/test_decontamination.py::test_as_many_shared_ngrams_as_allowed_stay_and_one_more_goes"
+    ),
+    "decontamination/too_frequent": (
+        "pipeline/test_decontamination.py::test_an_ngram_of_as_many_documents_as_allowed_counts_and_of_one_more_does_not"
+    ),
+    "decontamination/too_short": (
+        "pipeline/test_decontamination.py::test_contaminated_documents_leave_the_tokens_and_everything_adds_up"
+    ),
     "duplicate/content": FATES,
     "duplicate/id": "pipeline/test_duplicates.py::test_an_id_seen_twice_keeps_the_copy_that_comes_first",
     "encoding/not_text": "pipeline/test_books_recipe.py::test_each_bad_book_leaves_with_its_reason",

@@ -101,8 +101,13 @@ def test_every_graph_builds_for_dataflow_and_shuffles_nothing_but_units_and_fing
     assert {name: {"Spread"} | shuffles.get(name, set()) for name in TRANSLATED} == TRANSLATED
     launched = {"ngram_models", "cutoffs", "cited_urls", "reference_model"}
     books = {"books.candidates", "books.duplicates"}
-    here = {"tokenizer", "token_manifests", "mixture", *books, *(f"commoncrawl.{name}" for name in launched)}
+    own = {"tokenizer", "token_manifests", "mixture", "evaluation_ngrams", "matched_ngrams"}
+    here = {*own, *books, *(f"commoncrawl.{name}" for name in launched)}
     assert set(run.results) - set(TRANSLATED) == here
+    quoted = {
+        name: run.results[f"{name}.decontaminated"].stats for name in ("books", "arxiv", "github", "stackexchange")
+    }
+    assert {name: stats["read"] - stats["kept"] for name, stats in quoted.items()} == dict.fromkeys(quoted, 1)
     inputs = json.loads((tmp_path / "run" / "manifest.json").read_text())["inputs"]
     sources = {"wikipedia", "stackexchange", "books", "arxiv", "github", "c4", "commoncrawl", "ready"}
-    assert {name for name, files in inputs.items() if files} == {*sources, "wikipedia citations"}
+    assert {name for name, files in inputs.items() if files} == {*sources, "wikipedia citations", "evaluation sets"}

@@ -25,6 +25,12 @@ pytestmark = needs_kenlm
 
 SOURCE = "commoncrawl"
 RunDemo = Callable[..., Any]
+#: What tests/corpus/evaluation quotes of these two sources, and the item that does.
+QUOTED = {
+    ("c4", "c4/mini-train.00000-of-00002.json.gz:4", "questions nine words"),
+    ("c4", "c4/mini-train.00000-of-00002.json.gz:15", "questions c4"),
+    ("commoncrawl", "cc/484be386-9b82-54c5-ab52-2bb24cf116f8", "questions commoncrawl"),
+}
 CITED = {"sky", "past", "music", "sea", "bird", "health"}
 
 
@@ -213,3 +219,16 @@ def test_a_wrong_setting_is_one_line_before_anything_is_written(
         run_demo(tmp_path / "run", f"sources.{SOURCE}.{override}", whole=True)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_documents_that_an_evaluation_set_quotes_leave_the_token_shards(whole_demo: Path) -> None:
+    left = {
+        (row["source"], row["id"], row["detail"].partition(":")[0])
+        for row in rows(whole_demo / "dropped", "id", "source", "reason", "detail")
+        if row["reason"] == "decontamination/shared_ngram"
+    }
+    assert left == QUOTED
+    for source in {source for source, _, _ in QUOTED}:
+        documents = stats(whole_demo, f"{source}.documents")["kept"]
+        assert stats(whole_demo, f"{source}.tokens")["kept"] == documents - sum(one == source for one, _, _ in QUOTED)
+    assert stats(whole_demo, "evaluation_ngrams")["errors"] == {"evaluation/bad_json": 1}

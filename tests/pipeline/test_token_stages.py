@@ -162,6 +162,8 @@ def test_statistics_and_plan_count_what_the_manifests_count(run: Path) -> None:
             "tokens": trained.tokens,
             "held_out_documents": held_out.documents,
             "held_out_tokens": held_out.tokens,
+            "verified_documents": stats["facts"]["verified_documents"],
+            "differing_documents": 0,
         }
         assert stats["read"] == stats["kept"] == len(documents) == trained.documents + held_out.documents
         assert stats["tokens_per_worker_second"] > 0
