@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.figures import summary_html
 from pipeline.files import exists, join, read_json, write_bytes
 from pipeline.manifest import Manifest
 
@@ -86,7 +87,8 @@ def write_report(run: str) -> str:
         for stage in stats
     )
     path = join(run, "report.html")
-    write_bytes(path, _PAGE.format(rows=rows, tokens=tokens, seconds=seconds).encode())
+    page = _PAGE.format(rows=rows, tokens=tokens, took=summary_html(run), seconds=seconds)
+    write_bytes(path, page.encode())
     return path
 
 
@@ -100,6 +102,7 @@ td:nth-child(n+3) {{ text-align: right; font-variant-numeric: tabular-nums }} .r
 </style></head><body><h1>What was kept, what left, and why</h1>
 <table><tr><th>stage</th><th>counts</th><th>in</th><th>kept</th><th>left out</th></tr>{rows}</table>
 <h2>Tokens</h2><ul>{tokens}</ul>
+<h2>What it took</h2><table>{took}</table>
 <h2>Where the time went</h2><table><tr><th>stage</th><th>MB of text</th><th>seconds, all workers, by step</th></tr>
 {seconds}</table></body></html>
 """

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.files import join, read_json
 from pipeline.run import Recipe, Run
-from pipeline.stage import StageResult
+from pipeline.stage import StageResult, side_by_side
 from pipeline.token_inputs import token_inputs
 from pipeline.token_shards import MANIFESTS, manifests_stage, plan_token_shards, tokens_stage
 from pipeline.tokenizer_stages import CARD_PATH, TOKENIZER, sample_stage, tokenizer_stage
@@ -33,17 +33,19 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     files = {source: token_inputs(run.folder, source, result) for source, result in documents.items()}
     total = sum(result.stats["bytes_out"] for result in documents.values())
     fraction = min(1.0, settings.sample_bytes / max(1, total))
-    samples = {}
-    for source, result in documents.items():
-        samples[source] = yield sample_stage(run, source, files[source], result.digest, fraction, settings.seed)
-    trained = yield tokenizer_stage(run, settings, samples)
+    samples = yield from side_by_side(
+        sample_stage(run, source, files[source], result.digest, fraction, settings.seed)
+        for source, result in documents.items()
+    )
+    trained = yield tokenizer_stage(run, settings, dict(zip(documents, samples, strict=True)))
     if tokens is None:
         return
     fertility = read_json(join(run.folder, CARD_PATH))["fertility"]
-    written = {}
+    writing = []
     for source, result in documents.items():
         bytes_per_token = fertility[source]["bytes_per_token"] or 1.0
         units = plan_token_shards(source, files[source], bytes_per_token, tokens)
         inputs = {"documents": result.digest, "tokenizer": trained.digest}
-        written[source] = yield tokens_stage(run, source, tokens, units, inputs)
-    yield manifests_stage(run, tokens, written)
+        writing.append(tokens_stage(run, source, tokens, units, inputs))
+    written = yield from side_by_side(writing)
+    yield manifests_stage(run, tokens, dict(zip(documents, written, strict=True)))
