@@ -103,11 +103,14 @@ def _total(run: dict[str, Any]) -> list[str]:
     return [f"this run, {workers}", f"{run['seconds']:,.1f}", "", "", f"{run['peak_memory'] / _MIB:,.0f}", ""]
 
 
+_PLAIN_WIDTH = 160
 _COLUMNS = ("stage", "seconds", "MB of text in", "MB/s", "peak MiB", "")
 
 
 def print_summary(run: str, console: Console) -> None:
-    """Print what the stages and the run took, if a run has come to its end."""
+    """Print what the stages and the run took, if a run has come to its end; as wide as it is but on a terminal."""
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
     summary = read_summary(run)
     if summary is None:
         return

@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
-from typing import IO, Any, Self, cast
+from typing import IO, Any, cast
 
 from apache_beam.internal.cloudpickle import cloudpickle
 from apache_beam.options.pipeline_options import SetupOptions
 from rich.console import Console
 
 from pipeline.inputs import InputFile
+from pipeline.quiet import keep_quiet
 from pipeline.run import Chain, Run, RunFailed, set_at_work
 from pipeline.runner import Engine, beam_options, kill_workers
 from pipeline.settings import RunSettings, SettingsError
@@ -188,22 +189,23 @@ class _Lines(io.TextIOBase):
         return len(text)
 
 
-def run_lane(connection: Connection, assignment: bytes, chain: bytes) -> None:
+def run_lane(connection: Connection, log: str, assignment: bytes, chain: bytes) -> None:
     """Run a chain of stages in this process, and end it.
 
     Args:
         connection: The pipe to the launching process.
+        log: Where the trace of a bug goes that is no stage's.
         assignment: An :class:`Assignment`, pickled.
         chain: A :class:`pipeline.run.Chain`, pickled; it may hold the run at work.
     """
     interruptible()
+    keep_quiet()
     link = Link(connection)
-    with Ending(link) as ending:
+    with Ending(link, log):
         given: Assignment = cloudpickle.loads(assignment)
         run = _open(link, given)
         set_at_work(run)
         asked: Chain = cloudpickle.loads(chain)
-        ending.log = run.log_path(asked.name)
         run.execute(asked.recipe(run))
     kill_workers()
     link.flush()
@@ -240,18 +242,10 @@ def _open(link: Link, given: Assignment) -> Run:
 
 
 class Ending(contextlib.AbstractContextManager["Ending"]):
-    """Tells the launching process how a lane ended: what is raised there then is what would be raised here.
+    """Tells the launching process how a lane ended: what is raised there then is what would be raised here."""
 
-    Attributes:
-        log: Where the trace of a bug goes.
-    """
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self.log = os.devnull
-
-    def __enter__(self) -> Self:
-        return self
+    def __init__(self, link: Link, log: str) -> None:
+        self._link, self._log = link, log
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if error is None:
@@ -265,13 +259,13 @@ class Ending(contextlib.AbstractContextManager["Ending"]):
         elif isinstance(error, OSError):
             self._link.tell("failed", "system", str(error), "")
         else:
-            self._link.tell("failed", "run", self._bug(error), self.log)
+            self._link.tell("failed", "run", self._bug(error), self._log)
         return True
 
     def _bug(self, error: BaseException) -> str:
-        os.makedirs(os.path.dirname(self.log), exist_ok=True)
-        with open(self.log, "a", encoding="utf-8") as log:
+        os.makedirs(os.path.dirname(self._log), exist_ok=True)
+        with open(self._log, "a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)))
         return (
-            f"{os.path.basename(self.log).removesuffix('.log')}: {traceback.format_exception_only(error)[-1].strip()}"
+            f"{os.path.basename(self._log).removesuffix('.log')}: {traceback.format_exception_only(error)[-1].strip()}"
         )

@@ -8,6 +8,7 @@ when no chain waits for its start are shared out job by job, in proportion to th
 """
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
@@ -36,16 +37,6 @@ _PATIENCE_SECONDS = 15.0
 _FORKING = multiprocessing.get_context("forkserver")
 
 
-def prepare() -> None:
-    """Start the process that lanes are forked from, which takes a second or two, beside what else is to do."""
-    _FORKING.set_forkserver_preload(["pipeline.launch"])
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it is for the lanes to be interrupted
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-
-
 @dataclass(frozen=True, slots=True)
 class SideBySide:
     """Runs chains in lanes.
@@ -69,7 +60,7 @@ class SideBySide:
         if len(chains) < 2:  # noqa: PLR2004 - there is nothing to run beside
             one_after_another(run, chains)
             return
-        prepare()
+        _prepare()
         board = _Board(run, self.engine, chains, self.slots)
         try:
             board.work()
@@ -77,6 +68,32 @@ class SideBySide:
             board.end()
         for chain in chains:
             run.results.update(board.found[chain.name])
+
+
+def fair_share(slots: int, free: int, size: int, sizes: Sequence[int]) -> int:
+    """Say with how many workers a chain's next job may run.
+
+    Args:
+        slots: Workers in all.
+        free: Workers that no other chain holds.
+        size: Bytes of the chain's input.
+        sizes: The same of all chains that are not done, this one too.
+
+    Returns:
+        As many as the chain's part of the input, as far as they are free; the one that it has in any case.
+    """
+    share = round(slots * max(1, size) / sum(max(1, other) for other in sizes))
+    return max(1, min(share, free))
+
+
+def _prepare() -> None:
+    """Start the process that lanes are forked from."""
+    _FORKING.set_forkserver_preload(["pipeline.launch"])
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it is for the lanes to be interrupted
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @dataclass(slots=True)
@@ -104,17 +121,32 @@ class _Board:
     _lanes: dict[Connection, _Lane] = field(default_factory=dict)
     _bars: Bars = field(init=False)
     _answers: Mapping[str, Callable[..., Any]] = field(init=False)
-    _bars_of: Mapping[str, Callable[..., None]] = field(init=False)
+    _shown: Mapping[str, Callable[..., None]] = field(init=False)
+    _told: Mapping[str, Callable[..., None]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.found = {chain.name: {} for chain in self.chains}
         # Those that others wait for first, then the largest: the end is not to wait for one that started late.
         self._queue = sorted(self.chains, key=lambda chain: (not chain.needed, -chain.size))
         self._bars = Bars(self.run.console)
-        self._bars_of = {"start_bar": self._bars.start, "update_bar": self._bars.update, "stop_bar": self._bars.stop}
         manifest = self.run.manifest
         asked = ("known_inputs", "record_inputs", "record_stage", "confirm", "forget_from")
         self._answers = {name: getattr(manifest, name) for name in asked}
+        write = functools.partial(self.run.console.print, end="", highlight=False, markup=False, soft_wrap=True)
+        self._shown = {
+            "print": write,
+            "start_bar": self._bars.start,
+            "update_bar": self._bars.update,
+            "stop_bar": self._bars.stop,
+        }
+        self._told = {
+            "result": self._take_result,
+            "wait": self._let_wait,
+            "workers": self._lend,
+            "give_back": self._take_back,
+            "done": self._close,
+            "failed": self._fail,
+        }
 
     def work(self) -> None:
         """Start lanes and answer them until all chains are done."""
@@ -155,9 +187,8 @@ class _Board:
 
     def _start(self, chain: Chain, assignment: bytes) -> None:
         ours, theirs = _FORKING.Pipe()
-        process = _FORKING.Process(
-            target=run_lane, args=(theirs, assignment, cloudpickle.dumps(chain)), name=chain.name
-        )
+        arguments = theirs, self.run.log_path(chain.name), assignment, cloudpickle.dumps(chain)
+        process = _FORKING.Process(target=run_lane, args=arguments, name=chain.name)
         process.start()
         theirs.close()
         self._lanes[ours] = _Lane(chain, process, ours)
@@ -165,12 +196,10 @@ class _Board:
     def _free(self) -> int:
         return self.slots - sum(lane.held for lane in self._lanes.values())
 
-    def _share(self, lane: _Lane, wanted: int) -> int:
-        """Say with how many workers a lane's next job runs: with one, unless others are free and its share is more."""
-        open_chains = [*self._queue, *(other.chain for other in self._lanes.values())]
-        total = sum(max(1, chain.size) for chain in open_chains)
-        share = round(self.slots * max(1, lane.chain.size) / total)
-        return min(wanted, max(1, min(share, lane.held + self._free())))
+    def _share(self, lane: _Lane) -> int:
+        waiting = [chain.size for chain in self._queue]
+        sizes = [*waiting, *(other.chain.size for other in self._lanes.values())]
+        return fair_share(self.slots, lane.held + self._free(), lane.chain.size, sizes)
 
     def _hear(self, lane: _Lane) -> None:
         try:
@@ -180,24 +209,27 @@ class _Board:
         if what in self._answers:
             lane.stage = arguments[0] if what in {"confirm", "forget_from"} else lane.stage
             self._reply(lane, self._answers[what](*arguments))
-        elif what == "print":
-            self.run.console.print(arguments[0], end="", highlight=False, markup=False, soft_wrap=True)
-        elif what == "result":
-            self.found[lane.chain.name][arguments[0].name] = arguments[0]
-        elif what == "wait":
-            lane.asks, lane.held = arguments[0], 0
-        elif what == "workers":
-            lane.held = self._share(lane, arguments[0])
-            self._reply(lane, lane.held)
-        elif what == "give_back":
-            lane.held = 1
-        elif what == "done":
-            self._close(lane)
-        elif what == "failed":
-            self._close(lane)
-            raise _failure(*arguments)
+        elif what in self._shown:
+            self._shown[what](*arguments)
         else:
-            self._bars_of[what](*arguments)
+            self._told[what](lane, *arguments)
+
+    def _take_result(self, lane: _Lane, result: StageResult) -> None:
+        self.found[lane.chain.name][result.name] = result
+
+    def _let_wait(self, lane: _Lane, stage: str) -> None:
+        lane.asks, lane.held = stage, 0
+
+    def _lend(self, lane: _Lane, wanted: int) -> None:
+        lane.held = min(wanted, self._share(lane))
+        self._reply(lane, lane.held)
+
+    def _take_back(self, lane: _Lane) -> None:
+        lane.held = 1
+
+    def _fail(self, lane: _Lane, kind: str, message: str, log: str) -> None:
+        self._close(lane)
+        raise _failure(kind, message, log)
 
     def _answer_waiting(self) -> None:
         """Let lanes go on whose result is there, if a worker is free."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, StandardOptions
 from pydantic import BaseModel
 from rich.console import Console
 
@@ -78,9 +78,8 @@ def launch(
     started, start = time.time(), time.monotonic()
     workers = workers or default_workers()
     engine = Engine(workers, tuple(flags), bytes_per_worker)
-    beside = lanes.SideBySide(engine, _slots(workers, flags)) if workers > 1 and only is None else one_after_another
-    if beside is not one_after_another and len(_sources(settings)) > 1:
-        lanes.prepare()
+    slots = 1 if only is not None else _slots(workers, flags)
+    beside = lanes.SideBySide(engine, slots) if slots > 1 else one_after_another
     inputs = _list_inputs(settings)
     _check_reach(flags, folder, inputs.files())
     with locked(folder), peak_of_all() as peak:
@@ -100,7 +99,10 @@ def launch(
 
 def _slots(workers: int, flags: Sequence[str]) -> int:
     """Say how many chains run at once at most; workers of an engine of the user's choice are not ours to count."""
-    return workers if beam_options(flags).view_as(StandardOptions).runner is None else lanes.JOBS_AT_ONCE
+    options = beam_options(flags)
+    if workers == 1 or options.view_as(GoogleCloudOptions).job_name is not None:
+        return 1  # Dataflow refuses a second job of the same name
+    return workers if options.view_as(StandardOptions).runner is None else lanes.JOBS_AT_ONCE
 
 
 def _with_whole_paths(settings: RunSettings) -> RunSettings:
@@ -215,11 +217,6 @@ def _needs(crawl: CommonCrawlSettings) -> frozenset[str]:
     trained_on = crawl.perplexity.train_on or wikipedia.SOURCE if crawl.perplexity is not None else ""
     cited = wikipedia.SOURCE if crawl.reference is not None and crawl.reference.wikipedia == RUN else ""
     return frozenset({trained_on, cited} - {"", commoncrawl.SOURCE})
-
-
-def _sources(settings: RunSettings) -> list[str]:
-    own = [source.SOURCE for source, _ in _asked(settings)]
-    return [*own, commoncrawl.SOURCE] if settings.sources.commoncrawl is not None else own
 
 
 def stage_order(settings: RunSettings) -> StageOrder:
