@@ -17,10 +17,11 @@ from rich.console import Console
 from pipeline import lanes
 from pipeline.commits import Commit, write_commit
 from pipeline.lanes import SideBySide, fair_share
+from pipeline.launch import _slots, stage_order
 from pipeline.manifest import Manifest, StageOrder
 from pipeline.run import Chain, Recipe, Run, RunFailed
 from pipeline.runner import Engine
-from pipeline.settings import RunSettings, SettingsError
+from pipeline.settings import RunSettings, SettingsError, load_settings
 from pipeline.stage import Job, LauncherWork, Stage, side_by_side
 from tests.shelf import FLAGS, Shelf
 
@@ -200,38 +201,69 @@ def test_a_lane_that_is_killed_ends_the_run_with_one_line_that_names_its_stage(t
         run.beside(run, [chain(tmp_path, "a", nothing, kill_self), chain(tmp_path, "b", nothing)])
 
 
-def test_a_lane_whose_launcher_is_gone_ends_by_itself(tmp_path: Path) -> None:
-    """The launcher is a process of its own that dies by ``kill -9`` while both its lanes wait for ever."""
+def start_waiting(folder: Path) -> "subprocess.Popen[str]":
+    """Start a launcher in a process group of its own, whose two lanes say who they are and wait for ever."""
     program = f"""
-import os, signal, sys
+import os, sys
 from functools import partial
 from pathlib import Path
-sys.path.insert(0, {str(ROOT)!r})
-from tests.pipeline.test_lanes import chain, new_run, note_and_wait
-folder = Path({str(tmp_path)!r})
+from tests.pipeline.test_lanes import chain, meet, new_run, nothing, wait_for_ever
+folder = Path({str(folder)!r})
 run = new_run(folder, "ab")
-chains = [chain(folder, name, partial(note_and_wait, folder, name, os.getpid())) for name in "ab"]
-run.beside(run, chains)
+chains = [chain(folder, me, partial(meet, folder, me, other), wait_for_ever) for me, other in ("ab", "ba")]
+try:
+    run.beside(run, chains)
+except KeyboardInterrupt:
+    sys.exit(130)
 """
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    pids = [int((tmp_path / f"{name}.pid").read_text()) for name in "ab"]
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_ever() -> None:
+    while True:
+        time.sleep(1)
+
+
+def pids_of_lanes(folder: Path) -> list[int]:
+    """Wait until both lanes are in their second stage."""
+    for name in "ab":
+        wait_for(folder / "logs" / f"{name}.1.log")
+    return [int((folder / name).read_text()) for name in "ab"]
+
+
+def wait_until_gone(pids: Sequence[int]) -> None:
     until = time.monotonic() + SECONDS
     while any(map(psutil.pid_exists, pids)):
         assert time.monotonic() < until, "a lane has outlived its launcher"
         time.sleep(0.05)
 
 
-def note_and_wait(folder: Path, name: str, launcher: int) -> None:
-    """Write down a lane's number; the second kills the launcher; wait for ever."""
-    (folder / f"{name}.part").write_text(str(os.getpid()))
-    (folder / f"{name}.part").rename(folder / f"{name}.pid")
-    if name == "b":
-        wait_for(folder / "a.pid")
-        os.kill(launcher, signal.SIGKILL)
-    while True:
-        time.sleep(1)
+def test_lanes_whose_launcher_is_killed_end_by_themselves(tmp_path: Path) -> None:
+    with start_waiting(tmp_path) as launcher:
+        pids = pids_of_lanes(tmp_path)
+        launcher.kill()
+        wait_until_gone(pids)
+    assert launcher.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["launcher alone", "terminal"])
+def test_an_interrupt_ends_lanes_in_good_order_and_says_nothing_of_its_own(group: bool, tmp_path: Path) -> None:
+    with start_waiting(tmp_path) as launcher:
+        pids = pids_of_lanes(tmp_path)
+        (os.killpg if group else os.kill)(launcher.pid, signal.SIGINT)
+        _, stderr = launcher.communicate(timeout=SECONDS)
+    assert launcher.returncode == 130
+    assert not any(map(psutil.pid_exists, pids))
+    said = [line for line in stderr.splitlines() if not line.startswith(("a.0: ", "b.0: "))]
+    assert said == []
+    assert list(Manifest(str(tmp_path)).stages) == ["a.0", "b.0"]
 
 
 def test_a_lane_asks_for_workers_and_gets_its_share(tmp_path: Path) -> None:
@@ -331,9 +363,30 @@ def two_looks(folder: Path) -> Callable[[], None]:
     return act
 
 
-def test_an_engine_of_the_users_choice_bounds_the_jobs_at_once_by_a_constant() -> None:
-    from pipeline.launch import _slots
+@pytest.mark.parametrize(
+    ("overrides", "needs"),
+    [
+        ((), set()),
+        (("sources.commoncrawl.perplexity.train_on=c4",), {"c4"}),
+        (("sources.commoncrawl.perplexity.train_on=null",), {"wikipedia"}),
+        (("sources.commoncrawl.reference.wikipedia=run",), {"wikipedia"}),
+        (("sources.commoncrawl.perplexity=null", "sources.commoncrawl.reference=null"), set()),
+    ],
+)
+def test_the_crawl_depends_on_what_its_models_are_trained_on(overrides: Sequence[str], needs: set[str]) -> None:
+    settings = load_settings(RunSettings, str(ROOT / "configs" / "demo.yaml"), overrides)
+    order = stage_order(settings)
+    sources = ["wikipedia", "stackexchange", "books", "arxiv", "github", "c4", "commoncrawl"]
+    assert list(order.chains) == sources
+    assert {source for source in sources if order.may_read("commoncrawl.scored", f"{source}.documents")} == {
+        *needs,
+        "commoncrawl",
+    }
+    assert all(order.may_read("tokenizer", f"{source}.documents") for source in sources)
+    assert not order.may_read("books.documents", "wikipedia.documents")
 
+
+def test_an_engine_of_the_users_choice_bounds_the_jobs_at_once_by_a_constant() -> None:
     assert _slots(3, []) == 3
     assert _slots(3, ["--runner=BundleBasedDirectRunner"]) == lanes.JOBS_AT_ONCE
     assert _slots(1, ["--runner=BundleBasedDirectRunner"]) == 1
