@@ -1,9 +1,7 @@
 """The command line: where the packages meet, each imported by the command that needs it."""
 
 import contextlib
-import logging
 import sys
-import threading
 from collections.abc import Iterator
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +16,7 @@ from pipeline.cli_mixture import mixture
 from pipeline.cli_ngram import train_ngram_lm
 from pipeline.cli_rank_sites import rank_sites
 from pipeline.cli_reference import train_reference_classifier
+from pipeline.quiet import keep_quiet
 from pipeline.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -123,11 +122,13 @@ def _training_lines(summary: "TrainSummary") -> list[str]:
 
 @app.command()
 def report(folder: RunFolder) -> None:
-    """Print the funnel of a run and write it as report.html."""
+    """Print the funnel of a run and what its stages took, and write both as report.html."""
+    from pipeline.figures import print_summary
     from pipeline.funnel import print_funnel, write_report
 
     _require_run(folder)
     print_funnel(folder, Console())
+    print_summary(folder, Console())
     print(f"written: {write_report(folder)}")  # noqa: T201
 
 
@@ -199,11 +200,7 @@ def _require_run(folder: str) -> None:
 
 def main() -> None:
     """Run the command line: status 0 done, 1 failed while running, 2 wrong usage, config or input."""
-    # What libraries say while they load, and threads of Beam's while they end, is no one's business on a terminal.
-    logging.getLogger().addHandler(logging.NullHandler())
-    threading.excepthook = lambda failure: logging.getLogger(__name__).error(
-        "a thread failed", exc_info=failure.exc_value
-    )
+    keep_quiet()
     sys.exit(_main())
 
 

@@ -14,7 +14,7 @@ from pipeline.decontamination_settings import DecontaminationSettings
 from pipeline.decontamination_verdicts import stage_name, verdicts_stage
 from pipeline.document import Shard
 from pipeline.run import Recipe, Run
-from pipeline.stage import StageResult
+from pipeline.stage import StageResult, side_by_side
 
 
 def stages(sources: Sequence[str]) -> list[str]:
@@ -38,9 +38,9 @@ def recipe(
         documents: The result of each source's last stage.
     """
     gathered = yield ngrams_stage(run, settings, files)
-    searched = {}
-    for source, result in documents.items():
-        searched[source] = yield shared_stage(run, source, result, gathered)
+    found = yield from side_by_side(shared_stage(run, source, result, gathered) for source, result in documents.items())
+    searched = dict(zip(documents, found, strict=True))
     matched = yield matched_stage(run, gathered, searched, settings.max_documents)
-    for source, result in documents.items():
-        yield verdicts_stage(run, source, settings, result, searched[source], matched)
+    yield from side_by_side(
+        verdicts_stage(run, source, settings, result, searched[source], matched) for source, result in documents.items()
+    )

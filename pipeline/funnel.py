@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pipeline import figures, mixture_table
 from pipeline.files import exists, join, read_json, write_bytes
 from pipeline.manifest import Manifest
-from pipeline.mixture_table import print_summary, summary_html
 
 
 def read_stats(run: str) -> list[dict[str, Any]]:
@@ -56,7 +56,7 @@ def print_funnel(run: str, console: Console) -> None:
         else:
             table.add_row(stage, counts[stage], f"{read:,}", f"{kept:,}", f"{left:,}")
     console.print(table)
-    print_summary(run, console)
+    mixture_table.print_summary(run, console)
 
 
 def write_report(run: str) -> str:
@@ -76,7 +76,10 @@ def write_report(run: str) -> str:
         for stage in stats
     )
     path = join(run, "report.html")
-    write_bytes(path, _PAGE.format(rows=rows, mixture=summary_html(run), seconds=seconds).encode())
+    page = _PAGE.format(
+        rows=rows, mixture=mixture_table.summary_html(run), took=figures.summary_html(run), seconds=seconds
+    )
+    write_bytes(path, page.encode())
     return path
 
 
@@ -90,6 +93,7 @@ td:nth-child(n+3), .numbers td {{ text-align: right; font-variant-numeric: tabul
 </style></head><body><h1>What was kept, what left, and why</h1>
 <table><tr><th>stage</th><th>counts</th><th>in</th><th>kept</th><th>left out</th></tr>{rows}</table>
 {mixture}
+<h2>What it took</h2><table>{took}</table>
 <h2>Where the time went</h2><table><tr><th>stage</th><th>MB of text</th><th>seconds, all workers, by step</th></tr>
 {seconds}</table></body></html>
 """

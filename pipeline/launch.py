@@ -1,25 +1,30 @@
 """Launching a run: everything that can be wrong is looked at first, then the stages of all sources run in order."""
 
 import contextlib
+import functools
 import os
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, StandardOptions
 from pydantic import BaseModel
 from rich.console import Console
 
-from pipeline import decontamination, tokens
-from pipeline.crawl_settings import CCNET, RUN
+from pipeline import decontamination, lanes, tokens
+from pipeline.crawl_settings import CCNET, RUN, CommonCrawlSettings
 from pipeline.decontamination_items import list_sets
 from pipeline.document import Shard
+from pipeline.figures import RunFigures, print_summary, write_summary
 from pipeline.files import is_local
 from pipeline.funnel import print_funnel, write_report
 from pipeline.inputs import below
-from pipeline.run import Run, StagesDone, locked
+from pipeline.manifest import Manifest, StageOrder
+from pipeline.memory import peak_of_all
+from pipeline.run import Chain, Recipe, Run, StagesDone, locked, one_after_another
 from pipeline.runner import BYTES_PER_WORKER, Engine, beam_options, default_workers
 from pipeline.settings import RunSettings, SettingsError, load_settings
 from pipeline.sources import arxiv, books, c4, commoncrawl, github, stackexchange, wikipedia
@@ -73,19 +78,36 @@ def launch(
     check_folder(settings.data, "data")
     folder = absolute(output or f"runs/{settings.name}")
     settings = _with_whole_paths(settings)
+    started, start = time.time(), time.monotonic()
+    workers = workers or default_workers()
+    engine = Engine(workers, tuple(flags), bytes_per_worker)
+    slots = 1 if only is not None else _slots(workers, flags)
+    beside = lanes.SideBySide(engine, slots) if slots > 1 else one_after_another
     inputs = _list_inputs(settings)
     if settings.tokenizer is not None and settings.tokenizer.model is not None:
         read_given_model(settings.tokenizer.model)
     _check_reach(flags, folder, inputs.files())
-    with locked(folder):
-        engine = Engine(workers or default_workers(), tuple(flags), bytes_per_worker)
-        run = Run(folder, settings, engine, console, only, accept_code_change)
+    with locked(folder), peak_of_all() as peak:
+        manifest = Manifest(folder, stage_order(settings))
+        run = Run(folder, settings, engine, console, only, accept_code_change, ledger=manifest, beside=beside)
         run.write_config()
         with contextlib.suppress(StagesDone):
             _execute(run, inputs)
+            for name in manifest.order_stages(list(run.results)):
+                run.say(name, "no part of this config; what it wrote stays, out of the manifest")
+        write_summary(folder, RunFigures(time.monotonic() - start, peak.bytes, workers, started))
         print_funnel(folder, Console())
+        print_summary(folder, Console())
         console.print(f"written: {write_report(folder)}", highlight=False, soft_wrap=True)
     return run
+
+
+def _slots(workers: int, flags: Sequence[str]) -> int:
+    """Say how many chains run at once at most; workers of an engine of the user's choice are not ours to count."""
+    options = beam_options(flags)
+    if workers == 1 or options.view_as(GoogleCloudOptions).job_name is not None:
+        return 1  # Dataflow refuses a second job of the same name
+    return workers if options.view_as(StandardOptions).runner is None else lanes.JOBS_AT_ONCE
 
 
 def _with_whole_paths(settings: RunSettings) -> RunSettings:
@@ -123,11 +145,16 @@ class _Inputs:
     commoncrawl: commoncrawl.CrawlInputs | None
     evaluation: Sequence[Sequence[Shard]] = ()
 
+    def of(self, source: str) -> Sequence[Shard]:
+        """List what a source reads."""
+        if source != commoncrawl.SOURCE or self.commoncrawl is None:
+            return self.shards.get(source, ())
+        return *self.commoncrawl.shards, *self.commoncrawl.wikipedia
+
     def files(self) -> list[str]:
         """List the paths that workers must be able to open."""
         crawl = self.commoncrawl
-        shards = [shard for listed in self.shards.values() for shard in listed]
-        shards += () if crawl is None else (*crawl.shards, *crawl.wikipedia)
+        shards = [shard for source in (*self.shards, commoncrawl.SOURCE) for shard in self.of(source)]
         return [*(shard.path for shard in shards), *(() if crawl is None else crawl.models)]
 
 
@@ -147,36 +174,79 @@ def _list_inputs(settings: RunSettings) -> _Inputs:
     )
 
 
+class _Documents(Mapping[str, StageResult]):
+    """The results of sources' last stages, looked up when they are asked for: they may have to be waited for."""
+
+    def __init__(self, results: Mapping[str, StageResult], last: Mapping[str, str]) -> None:
+        self._results, self._last = results, last
+
+    def __getitem__(self, source: str) -> StageResult:
+        return self._results[self._last[source]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._last)
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+
 def _execute(run: Run, inputs: _Inputs) -> None:
-    documents: dict[str, StageResult] = {}
-    sources = run.settings.sources
-    for source, asked in _asked(run.settings):
-        run.execute(source.recipe(run, asked, inputs.shards[source.SOURCE]))
-        documents[source.SOURCE] = run.results[source.DOCUMENTS]
-    if sources.commoncrawl is not None and inputs.commoncrawl is not None:
-        run.execute(commoncrawl.recipe(run, sources.commoncrawl, inputs.commoncrawl, documents))
-        documents[commoncrawl.SOURCE] = run.results[DOCUMENTS]
+    last = {source.SOURCE: source.DOCUMENTS for source, _ in _asked(run.settings)}
+    crawl = run.settings.sources.commoncrawl
+    needed = _needs(crawl) if crawl is not None else frozenset()
+    chains = [
+        _chain(source.SOURCE, functools.partial(_recipe, source, asked, inputs.shards[source.SOURCE]), inputs, needed)
+        for source, asked in _asked(run.settings)
+    ]
+    if crawl is not None and inputs.commoncrawl is not None:
+        recipe = functools.partial(_crawl_recipe, crawl, inputs.commoncrawl, last)
+        chains.append(_chain(commoncrawl.SOURCE, recipe, inputs, needed))
+        last = {**last, commoncrawl.SOURCE: DOCUMENTS}
+    run.beside(run, chains)
+    documents = _Documents(run.results, last)
     if run.settings.decontamination is not None:
         run.execute(decontamination.recipe(run, run.settings.decontamination, inputs.evaluation, documents))
     run.execute(tokens.recipe(run, documents))
-    for name in run.manifest.order_stages(list(run.results)):
-        run.say(name, "no part of this config; what it wrote stays, out of the manifest")
+
+
+def _recipe(source: Any, asked: Any, shards: Sequence[Shard], run: Run) -> Recipe:
+    recipe: Recipe = source.recipe(run, asked, shards)
+    return recipe
+
+
+def _crawl_recipe(
+    asked: CommonCrawlSettings, given: commoncrawl.CrawlInputs, last: Mapping[str, str], run: Run
+) -> Recipe:
+    return commoncrawl.recipe(run, asked, given, _Documents(run.results, last))
+
+
+def _chain(source: str, recipe: Callable[[Run], Recipe], inputs: _Inputs, needed: frozenset[str]) -> Chain:
+    return Chain(source, recipe, sum(shard.size for shard in inputs.of(source)), source in needed)
+
+
+def _needs(crawl: CommonCrawlSettings) -> frozenset[str]:
+    """Name the sources of which the crawl's models may read something, if the run reads them."""
+    trained_on = crawl.perplexity.train_on or wikipedia.SOURCE if crawl.perplexity is not None else ""
+    cited = wikipedia.SOURCE if crawl.reference is not None and crawl.reference.wikipedia == RUN else ""
+    return frozenset({trained_on, cited} - {"", commoncrawl.SOURCE})
+
+
+def stage_order(settings: RunSettings) -> StageOrder:
+    """Say which stages a config has, in order, and which depend on each other."""
+    chains = {source.SOURCE: source.stages(asked) for source, asked in _asked(settings)}
+    needs = {}
+    crawl = settings.sources.commoncrawl
+    if crawl is not None:
+        chains[commoncrawl.SOURCE] = commoncrawl.stages(crawl)
+        needs[commoncrawl.SOURCE] = _needs(crawl)
+    last = decontamination.stages(list(chains)) if settings.decontamination is not None else []
+    last += tokens.stages(list(chains)) if settings.tokenizer is not None else []
+    return StageOrder(chains, needs, last)
 
 
 def stage_names(settings: RunSettings) -> list[str]:
     """Name the stages of a config, in order."""
-    crawl = settings.sources.commoncrawl
-    own: list[str] = []
-    sources: list[str] = []
-    for source, asked in _asked(settings):
-        own, sources = [*own, *source.stages(asked)], [*sources, source.SOURCE]
-    if crawl is not None:
-        own, sources = [*own, *commoncrawl.stages(crawl)], [*sources, commoncrawl.SOURCE]
-    if settings.decontamination is not None:
-        own = [*own, *decontamination.stages(sources)]
-    if settings.tokenizer is None:
-        return own
-    return [*own, *tokens.stages(sources)]
+    return stage_order(settings).names()
 
 
 def _check_stages(stages: Sequence[str] | None, settings: RunSettings) -> frozenset[str] | None:

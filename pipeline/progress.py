@@ -4,13 +4,14 @@ import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from pipeline.commits import Commit, list_commits, read_commits
 from pipeline.files import is_local
+from pipeline.memory import Peak, resident_bytes
 from pipeline.stage import LauncherWork, Stage
 
 _LOCAL_SECONDS = 0.5
@@ -18,6 +19,59 @@ _REMOTE_SECONDS = 15.0
 _LINE_SECONDS = 15.0
 #: Looking takes at most a part in this of the time.
 _SHARE = 20.0
+
+
+class ShowsBars(Protocol):
+    """Where the bars of running stages are shown."""
+
+    def start(self, stage: str, total: int, done: int) -> None:
+        """Show a stage's bar."""
+
+    def update(self, stage: str, done: int, text: str) -> None:
+        """Move it."""
+
+    def stop(self, stage: str) -> None:
+        """Take it away."""
+
+
+class Bars:
+    """One bar for each running stage, on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._tasks: dict[str, TaskID] = {}
+        self._shown = Progress(console=console)
+
+    def start(self, stage: str, total: int, done: int) -> None:
+        """Show a stage's bar."""
+        if not self._tasks:
+            self._shown = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[done]}"),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._shown.start()
+        self._tasks[stage] = self._shown.add_task(stage, total=total, completed=done, done="")
+
+    def update(self, stage: str, done: int, text: str) -> None:
+        """Move it."""
+        if stage in self._tasks:
+            self._shown.update(self._tasks[stage], completed=done, done=text)
+
+    def stop(self, stage: str) -> None:
+        """Take it away."""
+        if stage in self._tasks:
+            self._shown.remove_task(self._tasks.pop(stage))
+            if not self._tasks:
+                self._shown.stop()
+
+    def stop_all(self) -> None:
+        """Take all away."""
+        for stage in list(self._tasks):
+            self.stop(stage)
 
 
 class StageProgress:
@@ -29,34 +83,30 @@ class StageProgress:
         run: The run folder.
         stage: The stage.
         committed: What was committed before it started, which counts as done but not for the speed.
-        console: Where to show it.
+        console: Where to show lines.
+        bars: Where to show the bar; by default where lines go, if that is a terminal.
+
+    Attributes:
+        memory: The peak of what this process and its workers held meanwhile.
     """
 
-    def __init__(self, run: str, stage: Stage, committed: Sequence[Commit], console: Console) -> None:
+    def __init__(
+        self, run: str, stage: Stage, committed: Sequence[Commit], console: Console, bars: ShowsBars | None = None
+    ) -> None:
+        self.memory = Peak()
         self._run, self._stage, self._console = run, stage, console
+        self._bars = bars or (Bars(console) if console.is_terminal else None)
         self._commits = list(committed)
-        self._seen = {f"{commit.shard}/{commit.index}" for commit in committed}
         self._paths = set(list_commits(run, stage.name))
         self._before = stage.work.done_bytes(self._commits)
         self._documents = 0
         self._start = self._line = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"progress of {stage.name}", daemon=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[done]}"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
-        self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar.start()
-            total = max(1, self._stage.work.total_bytes)
-            self._task = self._bar.add_task(self._stage.name, total=total, completed=self._before, done="")
+        if self._bars is not None:
+            self._bars.start(self._stage.name, max(1, self._stage.work.total_bytes), self._before)
         self._thread.start()
         return self
 
@@ -65,16 +115,23 @@ class StageProgress:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        if self._task is not None:
-            self._bar.stop()
+        self.memory.see(resident_bytes())
+        if self._bars is not None:
+            self._bars.stop(self._stage.name)
 
     def _watch(self) -> None:
-        pause = _LOCAL_SECONDS if is_local(self._run) else _REMOTE_SECONDS
+        """Look at memory twice a second, and at the commits as often as their filesystem bears it."""
+        between = _LOCAL_SECONDS if is_local(self._run) else _REMOTE_SECONDS
+        pause, due = _LOCAL_SECONDS, time.monotonic() + between
         while not self._stop.wait(pause):
             start = time.monotonic()
-            self._look()
-            pause = max(pause, _SHARE * (time.monotonic() - start))
-            self._show()
+            self.memory.see(resident_bytes())
+            if start >= due:
+                self._look()
+                self._show()
+                between = max(between, _SHARE * (time.monotonic() - start))
+                due = time.monotonic() + between
+            pause = max(_LOCAL_SECONDS, min(between, _SHARE * (time.monotonic() - start)))
 
     def _look(self) -> None:
         new = [path for path in list_commits(self._run, self._stage.name) if path not in self._paths]
@@ -88,8 +145,8 @@ class StageProgress:
         seconds = time.monotonic() - self._start
         text = self.describe(done, seconds)
         eta = "" if isinstance(self._stage.work, LauncherWork) else f", {self._eta(done, seconds)}"
-        if self._task is not None:
-            self._bar.update(self._task, completed=done, done=text)
+        if self._bars is not None:
+            self._bars.update(self._stage.name, done, text)
         elif time.monotonic() - self._line >= _LINE_SECONDS:
             self._line = time.monotonic()
             self._console.print(f"{self._stage.name}: {text}{eta}", highlight=False)

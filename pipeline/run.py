@@ -2,29 +2,32 @@
 
 import contextlib
 import fcntl
+import functools
 import glob
 import os
 import tempfile
 import time
 import traceback
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import InitVar, asdict, dataclass, field
+from typing import Any, Protocol
 
 import yaml
 from rich.console import Console
 
 from pipeline.batch import StepFailed
 from pipeline.commits import Commit, commit_path, damaged_commits, list_commits, read_commits, summarize
+from pipeline.figures import StageFigures, write_figures
 from pipeline.files import delete, exists, is_local, join, match, read_json, write_bytes, write_json
+from pipeline.inputs import InputFile
 from pipeline.manifest import Manifest, versions
-from pipeline.progress import StageProgress
-from pipeline.runner import Engine, WorkerDied, log_to
+from pipeline.progress import ShowsBars, StageProgress
+from pipeline.runner import WorkerDied, log_to
 from pipeline.settings import RunSettings, SettingsError
-from pipeline.stage import Stage, StageResult, code_version, digest_json, digest_outputs
+from pipeline.stage import Group, Job, Stage, StageResult, code_version, digest_json, digest_outputs
 
-#: A recipe yields its stages in order and is handed each one's result.
-Recipe = Generator[Stage, StageResult, None]
+#: A recipe yields its stages in order and is handed each one's result; of a group all results at once.
+Recipe = Generator[Stage | Group, StageResult, None]
 
 
 class RunFailed(Exception):
@@ -43,6 +46,55 @@ class StagesDone(Exception):
     """All stages asked for by ``--stages`` are up to date, and the next one is not."""
 
 
+class RunsJobs(Protocol):
+    """Where the graphs run."""
+
+    def run(self, job: Job, log: str) -> None:
+        """Run a job to its end; see :class:`pipeline.runner.Engine`."""
+
+
+class Ledger(Protocol):
+    """What a run notes of stages and inputs; see :class:`pipeline.manifest.Manifest`."""
+
+    def known_inputs(self, source: str) -> dict[str, InputFile]:
+        """Give the fingerprints of raw files as last recorded."""
+
+    def record_inputs(self, source: str, files: Sequence[InputFile]) -> None:
+        """Record them."""
+
+    def record_stage(self, name: str, entry: Mapping[str, Any]) -> None:
+        """Record a finished stage."""
+
+    def confirm(self, name: str) -> bool:
+        """Tell whether a stage that is up to date is recorded."""
+
+    def forget_from(self, name: str) -> list[str]:
+        """Take away the entries of a stage and of what may read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Stages that run one after the other, and need no other chain, or ask for what they need of it.
+
+    Attributes:
+        name: What it is called in messages.
+        recipe: Gives the stages. It may travel to another process.
+        size: Bytes of input, by which chains share workers.
+        needed: Whether another chain asks for its results.
+    """
+
+    name: str
+    recipe: "Callable[[Run], Recipe]"
+    size: int = 0
+    needed: bool = False
+
+
+def one_after_another(run: "Run", chains: Sequence[Chain]) -> None:
+    """Run chains in their order, in this process."""
+    for chain in chains:
+        run.execute(chain.recipe(run))
+
+
 @dataclass(slots=True)
 class Run:
     """One run folder at work.
@@ -54,32 +106,50 @@ class Run:
         console: Where progress is shown.
         only: Stages that may run; ``None`` for all. Others must be up to date.
         accept_code_change: Whether outputs of other code count as up to date.
+        ledger: The run's manifest; that of the folder by default.
+        beside: Runs chains of stages that do not need each other, and adds to the results.
+        bars: Where bars of running stages are shown; by default on the console.
         results: What the finished stages left, by name.
     """
 
     folder: str
     settings: RunSettings
-    engine: Engine
+    engine: RunsJobs
     console: Console
     only: frozenset[str] | None = None
     accept_code_change: bool = False
-    manifest: Manifest = field(init=False)
+    ledger: InitVar[Ledger | None] = None
+    beside: "Callable[[Run, Sequence[Chain]], None]" = one_after_another
+    bars: ShowsBars | None = None
+    manifest: Ledger = field(init=False)
     results: dict[str, StageResult] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.manifest = Manifest(self.folder)
+    def __post_init__(self, ledger: Ledger | None) -> None:
+        self.manifest = ledger if ledger is not None else Manifest(self.folder)
+
+    def __reduce__(self) -> tuple[Callable[[], "Run"], tuple[()]]:
+        """Travel as a word for the run at work: what names it in another process means the one there."""
+        return run_at_work, ()
 
     def say(self, stage: str, text: str) -> None:
         """Print a line about a stage."""
         self.console.print(f"{stage}: {text}", highlight=False, soft_wrap=True, markup=False)
 
     def execute(self, recipe: Recipe) -> None:
-        """Run the stages of a recipe, each once the one before it is done."""
-        result: StageResult | None = None
+        """Run the stages of a recipe, each once the one before it is done; those of a group side by side."""
+        result: Any = None
         with contextlib.suppress(StopIteration):
             while True:
-                stage = recipe.send(result) if result is not None else next(recipe)
-                result = self.results[stage.name] = self._stage(stage)
+                step = recipe.send(result) if result is not None else next(recipe)
+                if isinstance(step, Group):
+                    result = self._together(step.stages)
+                else:
+                    result = self.results[step.name] = self._stage(step)
+
+    def _together(self, stages: Sequence[Stage]) -> list[StageResult]:
+        chains = [Chain(stage.name, functools.partial(_alone, stage), stage.work.total_bytes) for stage in stages]
+        self.beside(self, chains)
+        return [self.results[stage.name] for stage in stages]
 
     def write_config(self) -> None:
         """Write the config as resolved, with the versions of what read it."""
@@ -95,7 +165,7 @@ class Run:
 
     def _stage(self, stage: Stage) -> StageResult:
         committed = self._still_valid(stage)
-        if not stage.work.missing(committed) and stage.name in self.manifest.stages:
+        if not stage.work.missing(committed) and self.manifest.confirm(stage.name):
             self.say(stage.name, "up to date, skipped")
             return _result(stage, committed)
         if self.only is not None and stage.name not in self.only:
@@ -110,28 +180,31 @@ class Run:
         if committed:
             self.say(stage.name, f"resuming: {resumed} batches are committed")
         self._distrust(stage)
-        self._run_jobs(stage, committed)
+        peak = self._run_jobs(stage, committed)
         commits = read_commits(list_commits(self.folder, stage.name))
         missing = stage.work.missing(commits)
         if missing:
             raise RunFailed(f"{stage.name}: ended without {missing[0]} (of {len(missing)})", self.log_path(stage.name))
         result = _result(stage, commits)
         self._check_keeps_something(stage, result)
-        self._record(stage, result, time.monotonic() - start)
-        self.say(stage.name, _done(result.stats, time.monotonic() - start))
+        seconds = time.monotonic() - start
+        if len(commits) > resumed or not resumed:
+            size = result.stats["bytes_in"] - sum(commit.bytes_in for commit in committed)
+            write_figures(self.folder, stage.name, StageFigures(seconds, size, peak, resumed, time.time()))
+        self._record(stage, result, seconds)
+        self.say(stage.name, _done(result.stats, seconds))
         return result
 
-    def _run_jobs(self, stage: Stage, committed: Sequence[Commit]) -> None:
+    def _run_jobs(self, stage: Stage, committed: Sequence[Commit]) -> int:
+        """Do a stage's work and give the peak of memory."""
         log = self.log_path(stage.name)
-        with (
-            log_to(log),
-            _Failures(stage.name, log),
-            StageProgress(self.folder, stage, committed, self.console),
-        ):
+        progress = StageProgress(self.folder, stage, committed, self.console, self.bars)
+        with log_to(log), _Failures(stage.name, log), progress:
             if stage.prepare is not None:
                 stage.prepare()
             for job in stage.work.jobs(committed):
                 self.engine.run(job, log)
+        return progress.memory.bytes
 
     def _check_keeps_something(self, stage: Stage, result: StageResult) -> None:
         if result.stats["kept"] or stage.may_keep_nothing:
@@ -195,6 +268,23 @@ class Run:
     def _files_of(self, stage: Stage) -> list[str]:
         patterns = (f"work/{stage.name}/**", f"stats/{stage.name}.json", *stage.owns)
         return [file.path for pattern in patterns for file in match(join(self.folder, pattern))]
+
+
+_at_work: list[Run] = []
+
+
+def run_at_work() -> Run:
+    """Give the run that this process is at work on, where it is at work for another one."""
+    return _at_work[-1]
+
+
+def set_at_work(run: Run) -> None:
+    """Say which run this process is at work on."""
+    _at_work.append(run)
+
+
+def _alone(stage: Stage, run: Run) -> Recipe:  # noqa: ARG001 - as every recipe
+    yield stage
 
 
 def _read_key(path: str) -> dict[str, Any] | None:

@@ -142,11 +142,11 @@ class WorkersWatched(contextlib.AbstractContextManager["WorkersWatched"]):
         logging.getLogger(__name__).error("a thread failed", exc_info=failure.exc_value)
         if str(failure.exc_value).endswith(_INTERRUPTED) and not self._interrupted:
             self._interrupted = True
-            _kill_workers()  # Ctrl-C reaches them too; should it have reached only them, this process must wake
+            kill_workers()  # Ctrl-C reaches them too; should it have reached only them, this process must wake
             threading.Timer(_PATIENCE_SECONDS, self._wake).start()
         elif _WORKER_GONE in str(failure.exc_value) and not self._died and not self._interrupted:
             self._died = str(failure.exc_value)
-            _kill_workers()  # Beam's clean-up would wait for the others for ever
+            kill_workers()  # Beam's clean-up would wait for the others for ever
             self._wake()
 
     def _wake(self) -> None:
@@ -154,7 +154,8 @@ class WorkersWatched(contextlib.AbstractContextManager["WorkersWatched"]):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
-def _kill_workers() -> None:
+def kill_workers() -> None:
+    """Kill the worker processes of this one."""
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             if _WORKER in child.cmdline():

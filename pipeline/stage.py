@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, Protocol, TypeVar
@@ -250,6 +250,26 @@ class LauncherWork:
     def done_bytes(self, committed: Sequence[Commit]) -> int:
         """Count all or nothing."""
         return self.total_bytes if committed else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Stages of which none reads what another one writes; see :func:`side_by_side`."""
+
+    stages: tuple[Stage, ...]
+
+
+def side_by_side(stages: Iterable[Stage]) -> Generator[Group, Any, "list[StageResult]"]:
+    """Hand a run several stages at once, of which none needs another one.
+
+    A recipe says ``results = yield from side_by_side(stages)``. They may run in processes of their own, so what they
+    are made of must be picklable by cloudpickle; the run at work may be among it.
+
+    Returns:
+        Their results, in the order of the stages.
+    """
+    results: list[StageResult] = yield Group(tuple(stages))
+    return results
 
 
 T = TypeVar("T")

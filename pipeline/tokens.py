@@ -10,7 +10,7 @@ from pipeline.decontamination_verdicts import stage_name
 from pipeline.files import join, read_bytes
 from pipeline.mixture_stage import MIXTURE, mixture_stage, read_plan
 from pipeline.run import Recipe, Run
-from pipeline.stage import StageResult
+from pipeline.stage import StageResult, side_by_side
 from pipeline.token_inputs import digest_kept, token_inputs
 from pipeline.token_shards import MANIFESTS, manifests_stage, plan_token_shards, tokens_stage
 from pipeline.tokenizer_stages import CARD_PATH, TOKENIZER, plan_draws, sample_stage, tokenizer_stage
@@ -40,22 +40,23 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     proportions = None if run.settings.mixture is None else run.settings.mixture.proportions
     text_bytes = {source: sum(file.text_bytes for file in listed) for source, listed in files.items()}
     draws = plan_draws(settings, text_bytes, proportions, run.settings.held_out)
-    samples = {}
-    for source in documents:
-        samples[source] = yield sample_stage(run, source, files[source], kept[source], draws[source])
-    trained = yield tokenizer_stage(run, settings, proportions, samples)
+    samples = yield from side_by_side(
+        sample_stage(run, source, files[source], kept[source], draws[source]) for source in documents
+    )
+    trained = yield tokenizer_stage(run, settings, proportions, dict(zip(documents, samples, strict=True)))
     card = TokenizerCard.from_json(read_bytes(join(run.folder, CARD_PATH)))
     for note in card.warnings:
         run.say(TOKENIZER, note)
     if tokens is None:
         return
-    written = {}
+    writing = []
     for source, result in documents.items():
         units = plan_token_shards(source, files[source], card.bytes_per_token(source), tokens)
         inputs = {"documents": kept[source], "tokenizer": trained.digest}
         held_out = bounded(run.settings.held_out, result.stats["kept"])
-        written[source] = yield tokens_stage(run, source, tokens, held_out, units, inputs)
-    sealed = yield manifests_stage(run, tokens, written)
-    yield mixture_stage(run, run.settings.mixture, list(written), sealed.digest)
+        writing.append(tokens_stage(run, source, tokens, held_out, units, inputs))
+    written = yield from side_by_side(writing)
+    sealed = yield manifests_stage(run, tokens, dict(zip(documents, written, strict=True)))
+    yield mixture_stage(run, run.settings.mixture, list(documents), sealed.digest)
     for note in read_plan(run.folder).notes():
         run.say(MIXTURE, note)

@@ -24,6 +24,7 @@ from tests.bench import (
     latex,
     perplexity,
     reference,
+    side_by_side,
     stackexchange,
     text_sources,
     tokens,
@@ -75,6 +76,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "arxiv.scaling": arxiv.scale,
     "github.scaling": text_sources.scale_github,
     "run.scaling": whole.scale,
+    "run.side_by_side": side_by_side.compare_orders,
     "run.memory": whole.measure_memory,
     "train": training.train,
 }

@@ -57,7 +57,7 @@ def scale_config(inputs: Inputs, name: str, config: Mapping[str, object], megaby
     """
     turns = []
     for _ in range(_QUICK_RUNS if inputs.quick else RUNS):
-        two, one = (_run(inputs, config, workers=workers) for workers in (2, 1))
+        two, one = (run_config(inputs, config, workers=workers) for workers in (2, 1))
         turns.append((Spent(two.seconds, two.seconds), Spent(one.seconds, one.seconds)))
     pair = pair_of(turns)
     took = f"{pair.bare.seconds:.1f} s with one worker, {pair.ours.seconds:.1f} s with two"
@@ -80,7 +80,7 @@ def measure_memory(inputs: Inputs) -> Iterator[Result]:
     """Peak memory at one size and at four times that, with two workers and with the launcher alone."""
     for workers in (2, 1):
         once, fourfold = inputs.wet(2), inputs.wet(8)
-        small, large = (_run(inputs, _config(inputs, files), workers=workers) for files in (once, fourfold))
+        small, large = (run_config(inputs, _config(inputs, files), workers=workers) for files in (once, fourfold))
         lines = sum(file.lines for file in fourfold) - sum(file.lines for file in once)
         yield from _growth(small, large, lines, f"{workers} worker{'s' if workers > 1 else ''}")
 
@@ -113,8 +113,8 @@ def _mib(size: int) -> str:
     return f"{size / (1 << 20):.0f} MiB"
 
 
-def _run(inputs: Inputs, recipe: Mapping[str, object], *, workers: int) -> Peaks:
-    """Run a config in processes of its own.
+def run_config(inputs: Inputs, recipe: Mapping[str, object], *, workers: int, options: Sequence[str] = ()) -> Peaks:
+    """Run a config in processes of its own, with further options of ``llama-corpus run``.
 
     Raises:
         RuntimeError: It failed.
@@ -123,7 +123,7 @@ def _run(inputs: Inputs, recipe: Mapping[str, object], *, workers: int) -> Peaks
         config = os.path.join(folder, "bench.yaml")
         with open(config, "w", encoding="utf-8") as stream:
             yaml.safe_dump(dict(recipe), stream)
-        arguments = ["run", config, "--output", os.path.join(folder, "run"), "--workers", str(workers)]
+        arguments = ["run", config, "--output", os.path.join(folder, "run"), "--workers", str(workers), *options]
         log = os.path.join(folder, "log")
         with open(log, "w", encoding="utf-8") as output:
             start = time.perf_counter()

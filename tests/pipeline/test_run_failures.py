@@ -31,7 +31,7 @@ filters.language.LanguageIdentifier.__call__ = failing
 def command(
     *arguments: str, folder: Path, extra_path: Path | None = None, timeout: int = 300
 ) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(extra_path)] if extra_path else [])
+    path = os.pathsep.join([*([str(extra_path)] if extra_path else []), str(ROOT)])
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
         cwd=folder,
@@ -72,7 +72,7 @@ def test_an_exception_in_a_stage_is_one_line_with_shard_document_and_cause(worke
     assert "Traceback (most recent call last)" in text
     assert "in failing" in text
     assert not [line for line in lines if "Traceback" in line]
-    assert len(lines) < 10
+    assert len([line for line in lines if "documents/s" not in line]) < 10  # as it gets on, on a slow machine
     # What was committed stays, and the same command goes on once the cause is gone.
     assert len(list((output / "work" / "commoncrawl.fingerprints" / "commits").iterdir())) > 5
     again = command(*demo(output, "--workers", workers), folder=tmp_path)

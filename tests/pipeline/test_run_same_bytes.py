@@ -61,7 +61,8 @@ def test_texts_come_out_the_same_from_one_worker_two_and_a_dask_cluster(
     for workers in (1, 2):
         run_demo(tmp_path / str(workers), workers=workers, texts=True)
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        run_demo(tmp_path / "dask", flags=[DASK, f"--dask_client_address={cluster.scheduler_address}"], texts=True)
+        flags = [DASK, f"--dask_client_address={cluster.scheduler_address}"]
+        run_demo(tmp_path / "dask", workers=2, flags=flags, texts=True)  # all five at once
     one = digests(tmp_path / "1", written)
     assert {path.split("/")[1] for path in one} == {"wikipedia", "stackexchange", "books", "arxiv", "github"}
     assert digests(tmp_path / "2", written) == one
