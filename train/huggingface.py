@@ -6,6 +6,7 @@ writing go tensor by tensor: memory holds one copy of the weights and the tensor
 """
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -83,6 +84,14 @@ def to_hugging_face(weight: Weights, field: str) -> Weights:
 def from_hugging_face(weight: Weights, field: str, shape: tuple[int, ...]) -> Weights:
     """Turn one weight of Hugging Face's into ours, of ``shape``: the inverse of :func:`to_hugging_face`."""
     return weight if len(shape) == 1 or field == "embedding" else weight.T.reshape(shape)
+
+
+def stored_shape(shape: tuple[int, ...], field: str) -> tuple[int, ...]:
+    """The shape that a weight of ``shape``, of one layer, has in Hugging Face's layout."""
+    if len(shape) == 1 or field == "embedding":
+        return shape
+    inputs = math.prod(shape[:-1]) if field == "output" else shape[0]
+    return math.prod(shape) // inputs, inputs
 
 
 def to_state(params: Params, settings: ModelSettings) -> Iterator[tuple[str, Weights]]:
@@ -211,7 +220,7 @@ def _at(params: Params, place: Place) -> Any:
 
 def _fill(params: Params, place: Place, weight: Weights, name: str, origin: str) -> None:
     target = _at(params, place)
-    wanted = to_hugging_face(target, place.field).shape
+    wanted = stored_shape(target.shape, place.field)
     if weight.shape != wanted:
         raise CheckpointError(f"{origin}: {name} has the shape {list(weight.shape)}, config.json asks {list(wanted)}")
     target[...] = from_hugging_face(weight, place.field, target.shape)
@@ -238,7 +247,7 @@ def _shards(
     for name, place in places(settings).items():
         leaf = getattr(params if place.layer is None else params.layers, place.field)
         shape = leaf.shape if place.layer is None else leaf.shape[1:]
-        stored = StoredShape(to_hugging_face(np.broadcast_to(np.empty((), dtype), shape), place.field).shape, dtype)
+        stored = StoredShape(stored_shape(shape, place.field), dtype)
         if shards[-1] and sum(each.num_bytes for each in shards[-1].values()) + stored.num_bytes > max_shard_bytes:
             shards.append({})
         shards[-1][name] = stored
