@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from pipeline import cli_fetch
+from pipeline import cli_fetch, cli_model
 from pipeline.cli_github_rows import github_rows
 from pipeline.cli_list_references import list_references
 from pipeline.cli_ngram import train_ngram_lm
@@ -173,6 +173,10 @@ app.command()(train_reference_classifier)
 app.command("github-rows")(github_rows)
 app.command("list-references")(list_references)
 app.command("rank-sites")(rank_sites)
+app.command()(cli_model.generate)
+app.command()(cli_model.evaluate)
+app.command("export-model")(cli_model.export_model)
+app.command("import-model")(cli_model.import_model)
 app.add_typer(cli_fetch.app)
 
 

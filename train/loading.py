@@ -47,6 +47,11 @@ def load_model(path: str, *, dtype: np.dtype[Any] | None = None) -> LoadedModel:
     return LoadedModel(jax.tree.map(jnp.asarray, params), settings, encoder)
 
 
+def tokenizer_folder(path: str) -> str:
+    """Where the tokenizer files of a checkpoint lie: in its own folder, for those of Hugging Face."""
+    return path
+
+
 def load_encoder(path: str) -> Encoder:
     """Load a SentencePiece model from its file.
 

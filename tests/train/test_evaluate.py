@@ -20,7 +20,9 @@ from lm_eval.api.model import LM
 from lm_eval.models.huggingface import HFLM
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from tokenizer.settings import TokenizerSettings
 from tokenizer.training import train_tokenizer
 from train.evaluate import evaluate, table
@@ -238,3 +240,17 @@ def test_the_paper_normalises_by_characters_or_by_the_likelihood_after_answer(or
 def test_a_task_or_folder_that_does_not_exist_is_refused(tasks):
     with pytest.raises(ValueError, match="include_path nowhere: there is no such folder"):
         evaluate(Oracle(), ["mill_choice"], include_path="nowhere")
+
+
+def test_the_command_prints_a_table_and_writes_the_results(ours, checkpoint, tasks, tmp_path, monkeypatch):
+    """Beside its commands' other tests it would load the harness a second time."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    arguments = ["evaluate", str(checkpoint), "--tasks", "mill_choice", "--include-path", tasks, "--offline"]
+    result = CliRunner().invoke(app, [*arguments, "--output", str(tmp_path / "r.json"), "--batch-size", "4"])
+    assert result.exit_code == 0, result.output
+    assert "mill_choice" in result.stdout
+    assert "|acc_norm|" in result.stdout
+    written = json.loads((tmp_path / "r.json").read_text())
+    assert written["truncated"] == 0
+    expected = evaluate(ours, ["mill_choice"], include_path=tasks)["results"]
+    assert written["results"] == expected
