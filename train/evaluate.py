@@ -6,12 +6,14 @@ answer after "Answer:" alone (Touvron et al., 2023, section 3; Brown et al., 202
 """
 
 import os
+import random
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from typing import Any, Literal
 
 import numpy as np
 from lm_eval.api.instance import Instance
-from lm_eval.evaluator import simple_evaluate
+from lm_eval.evaluator import evaluate as run_harness
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table
 
@@ -23,15 +25,8 @@ Scoring = Literal["lm-eval", "characters", "answer", "llama"]
 UNCONDITIONAL = "Answer:"
 _BY_ANSWER = ("openbookqa", "boolq")
 _BOOTSTRAP_ITERATIONS = 1000
-
-
-class _Tasks(TaskManager):  # type: ignore[misc]  # lm_eval ships no types
-    """The harness's tasks, which remembers those it has loaded."""
-
-    def load(self, task_list: Any) -> Any:
-        """Load tasks by name."""
-        self.loaded = super().load(task_list)
-        return self.loaded
+#: The harness's own.
+_SEED, _FEWSHOT_SEED = 0, 1234
 
 
 def evaluate(
@@ -61,26 +56,26 @@ def evaluate(
     Raises:
         ValueError: A task is not known.
     """
-    manager = _manager(tasks, include_path)
+    random.seed(_SEED)
+    np.random.seed(_FEWSHOT_SEED)
+    loaded = _manager(tasks, include_path).load(list(tasks))
+    for task in loaded["tasks"].values():
+        _set_fewshot(task, num_fewshot)
     # The harness forks to bootstrap, which a process with JAX's threads must not do.
     os.environ["DISABLE_MULTIPROC"] = "1"
-    results: dict[str, Any] = simple_evaluate(
-        model=model,
-        tasks=list(tasks),
-        num_fewshot=num_fewshot,
-        limit=limit,
-        task_manager=manager,
-        bootstrap_iters=_BOOTSTRAP_ITERATIONS,
-        log_samples=True,
+    # Not its simple_evaluate, which asks pip, git and the machine for seconds of details that are no one's business.
+    results: dict[str, Any] = run_harness(
+        lm=model, task_dict=loaded, limit=limit, bootstrap_iters=_BOOTSTRAP_ITERATIONS, log_samples=True
     )
     samples = results.pop("samples")
-    for name, task in manager.loaded["tasks"].items():
+    for name, task in loaded["tasks"].items():
         if (kind := _kind(scoring, name)) and task.OUTPUT_TYPE == "multiple_choice":
             correct = _correct(model, task, samples[name], kind)
             error = float(np.std(correct, ddof=1) / np.sqrt(len(correct))) if len(correct) > 1 else "N/A"
             metrics = {f"acc_{kind},none": float(np.mean(correct)), f"acc_{kind}_stderr,none": error}
             results["results"][name] |= metrics
             results.setdefault("higher_is_better", {}).setdefault(name, {})[f"acc_{kind}"] = True
+    results["lm_eval_version"] = metadata.version("lm_eval")
     if isinstance(model, HarnessModel):
         results["truncated"] = model.truncated
     return results
@@ -91,19 +86,27 @@ def table(results: Mapping[str, Any]) -> str:
     return str(make_table(results))
 
 
-def _manager(tasks: Sequence[str], include_path: str | None) -> _Tasks:
+def _manager(tasks: Sequence[str], include_path: str | None) -> Any:
     """Find the tasks in the folder alone where it holds them all: reading the harness's own takes seconds."""
     if include_path is not None:
         if not os.path.isdir(include_path):
             raise ValueError(f"include_path {include_path}: there is no such folder")
-        local = _Tasks(include_path=include_path, include_defaults=False)
+        local = TaskManager(include_path=include_path, include_defaults=False)
         if all(local.match_tasks([name]) for name in tasks):
             return local
-    manager = _Tasks(include_path=include_path)
+    manager = TaskManager(include_path=include_path)
     for name in tasks:
         if not manager.match_tasks([name]):
             raise ValueError(f"task {name}: neither the harness nor include_path has it")
     return manager
+
+
+def _set_fewshot(task: Any, num_fewshot: int | None) -> None:
+    """Set the number of examples as the harness's own command does: a task that says 0 keeps it."""
+    own = task.get_config("num_fewshot")
+    if own is None or (num_fewshot is not None and own != 0):
+        task.set_config(key="num_fewshot", value=num_fewshot or 0)
+    task.set_fewshot_seed(seed=_FEWSHOT_SEED)
 
 
 def _kind(scoring: Scoring, task: str) -> str | None:
