@@ -131,20 +131,19 @@ class HarnessModel(TemplateLM):  # type: ignore[misc]  # lm_eval ships no types
         """
         if len(continuation) > self.max_length:
             raise ValueError(f"a continuation of {len(continuation)} tokens exceeds the context of {self.max_length}")
-        return self._cut(context + continuation, self.max_length + 1, least=len(continuation))
+        return self._cut(context + continuation, self.max_length + 1)
 
     def _prompt(self, text: str, max_tokens: int) -> list[int]:
         if max_tokens >= self.max_length:
             raise ValueError(f"the task writes up to {max_tokens} tokens, the model's context is {self.max_length}")
         return self._cut(self._encode(text, bos=True), self.max_length - max_tokens)
 
-    def _cut(self, ids: list[int], length: int, *, least: int = 0) -> list[int]:
-        """Keep the last ``length`` ids, the first of them made BOS where that is none of the ``least`` last."""
+    def _cut(self, ids: list[int], length: int) -> list[int]:
+        """Keep the last ``length`` ids, the first of them made BOS."""
         if len(ids) <= length:
             return ids
         self.truncated += 1
-        kept = ids[-length:]
-        return [self.prefix_token_id, *kept[1:]] if length > least else kept
+        return [self.prefix_token_id, *ids[len(ids) - length + 1 :]]
 
     def _write(self, prompts: list[list[int]], wishes: Any) -> list[str]:
         """Continue prompts, as one batch of the usual size."""

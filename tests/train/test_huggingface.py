@@ -19,7 +19,7 @@ from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from train.huggingface import export_checkpoint, import_checkpoint, places, to_state
 from train.huggingface_config import CheckpointError
-from train.model import ModelSettings, cross_entropy, init, logits, rotary_table, rotate
+from train.model import ModelSettings, init, logits, mean_loss, rotary_table, rotate
 
 TINY = ModelSettings(width=24, heads=3, layers=2, ffn_width=40, vocab_size=37, context=64)
 FLOAT32 = jnp.dtype("float32")
@@ -46,12 +46,8 @@ def on_device(params):
 @jax.jit
 def ours(params, tokens, targets):
     """Logits, loss and gradients."""
-
-    def loss_of(params):
-        scores = logits(params, tokens, TINY, compute_dtype=FLOAT32)
-        return cross_entropy(scores, targets), scores
-
-    (loss, scores), gradient = jax.value_and_grad(loss_of, has_aux=True)(params)
+    scores = logits(params, tokens, TINY, compute_dtype=FLOAT32)
+    loss, gradient = jax.value_and_grad(mean_loss)(params, tokens, targets, TINY, compute_dtype=FLOAT32)
     return scores, loss, gradient
 
 
