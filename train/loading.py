@@ -44,7 +44,12 @@ def load_model(path: str, *, dtype: np.dtype[Any] | None = None) -> LoadedModel:
         raise CheckpointError(
             f"{path}: the tokenizer has {encoder.vocab_size} pieces, the model {params.embedding.shape[0]} embeddings"
         )
-    return LoadedModel(jax.tree.map(jnp.asarray, params), settings, encoder)
+    leaves, tree = jax.tree.flatten(params)
+    del params
+    for number in range(len(leaves)):
+        # One by one, so that no second copy of all lies beside the first.
+        leaves[number] = jnp.asarray(leaves[number])
+    return LoadedModel(jax.tree.unflatten(tree, leaves), settings, encoder)
 
 
 def tokenizer_folder(path: str) -> str:
