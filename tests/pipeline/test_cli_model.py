@@ -1,5 +1,8 @@
 import json
+import os
 import sys
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import numpy as np
 import pytest
