@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from pipeline import cli_fetch, cli_tokenizer
+from pipeline import cli_fetch, cli_model, cli_tokenizer
 from pipeline.cli_github_rows import github_rows
 from pipeline.cli_list_references import list_references
 from pipeline.cli_mixture import mixture
@@ -176,6 +176,10 @@ app.command("github-rows")(github_rows)
 app.command("list-references")(list_references)
 app.command("rank-sites")(rank_sites)
 app.command()(mixture)
+app.command()(cli_model.generate)
+app.command()(cli_model.evaluate)
+app.command("export-model")(cli_model.export_model)
+app.command("import-model")(cli_model.import_model)
 app.add_typer(cli_fetch.app)
 app.add_typer(cli_tokenizer.app)
 

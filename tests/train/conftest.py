@@ -16,4 +16,4 @@ import jax
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-install_import_hook(["train.model", "train.loop"], "beartype.beartype")
+install_import_hook(["train.model", "train.loop", "train.cache"], "beartype.beartype")
