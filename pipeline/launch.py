@@ -201,3 +201,23 @@ def check_folder(path: str, key: str) -> None:
         raise SettingsError(f"{key} {path}: {' '.join(str(error).split())}") from error
     if _GLOB.search(absolute(path)):
         raise SettingsError(f"{key} {path}: *, ? and [ are not allowed in its path")
+
+
+#: What a plan has of a launch: it looks at the same things and starts nothing.
+Inputs = _Inputs
+asked_sources = _asked
+
+
+def look(settings: RunSettings, output: str | None) -> tuple[str, RunSettings, Inputs]:
+    """Look at all that can be wrong with a run's folders and inputs; nothing is written.
+
+    Returns:
+        The run folder, the settings with whole paths, and what the sources read.
+
+    Raises:
+        SettingsError: A folder or an input is wrong.
+    """
+    check_folder(output or "runs", "--output")
+    check_folder(settings.data, "data")
+    whole = _with_whole_paths(settings)
+    return absolute(output or f"runs/{settings.name}"), whole, _list_inputs(whole)

@@ -23,6 +23,7 @@ from tests.bench import (
     perplexity,
     reference,
     stackexchange,
+    stages,
     text_sources,
     tokens,
     training,
@@ -70,6 +71,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "github.scaling": text_sources.scale_github,
     "run.scaling": whole.scale,
     "run.memory": whole.measure_memory,
+    "run.stages": stages.measure,
     "train": training.train,
 }
 
