@@ -20,8 +20,9 @@ _DITTO = '"'
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _ASSUMED = (
     "Estimated from the figures of make bench BENCH=run.stages ({measured}), {here}for cores and inputs like those, "
-    "one stage after the other. For inputs of 50 MB and more time should be right within a factor of 2, disk within "
-    "30 %; a smaller run takes a few seconds more or less. Reading from a network, and a cluster's start, come on top."
+    "one stage after the other; side by side they take less. For inputs of 50 MB and more time should be right within "
+    "a factor of 2, disk within 30 %; a smaller run takes a few seconds more or less. Reading from a network, and a "
+    "cluster's start, come on top."
 )
 
 
@@ -30,7 +31,8 @@ def plan(
     *,
     output: Annotated[str | None, typer.Option(help="The run folder; runs/<name of the config> by default.")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes, or workers of a cluster; all cores by default.")
+        int | None,
+        typer.Option(min=1, help="Worker processes, one a core, here or on a cluster; all cores by default."),
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config.")
@@ -61,7 +63,9 @@ def plan(
     table = measured_table()
     estimates = Estimator(planned, table, workers=count, is_cluster=is_cluster, prices=listed).estimates()
     total = add_up(planned, estimates, listed)
-    again = _command(config, output, workers, overrides or (), accept_code_change=accept_code_change)
+    where = ["--workers", str(workers)] if workers is not None else []
+    where = ["--runner=DataflowRunner", f"--max_num_workers={count}"] if is_cluster else where
+    again = _command(config, output, where, overrides or (), accept_code_change=accept_code_change)
     assumed = _ASSUMED.format(
         measured=table.measured,
         here=f"those marked {_HERE} of an earlier run in this folder, "
@@ -76,13 +80,12 @@ def plan(
 
 
 def _command(
-    config: str, output: str | None, workers: int | None, overrides: Sequence[str], *, accept_code_change: bool
+    config: str, output: str | None, where: Sequence[str], overrides: Sequence[str], *, accept_code_change: bool
 ) -> str:
     words = ["llama-corpus", "run", config]
     words += ["--output", output] if output is not None else []
-    words += ["--workers", str(workers)] if workers is not None else []
     words += [word for override in overrides for word in ("--set", override)]
-    words += ["--accept-code-change"] if accept_code_change else []
+    words += [*(["--accept-code-change"] if accept_code_change else ()), *where]
     return shlex.join(words)
 
 

@@ -54,7 +54,7 @@ class Prices(BaseModel):
         memory_gb_hour: Of a GB of a worker's memory.
         shuffle_gb: Of a GB that is shuffled.
         disk_gb_month: Of a GB of the run folder, for a month.
-        worker_memory_gb: Memory of a worker with one core.
+        worker_memory_gb: Memory that is paid for with a worker's core.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,7 +64,7 @@ class Prices(BaseModel):
     memory_gb_hour: float
     shuffle_gb: float
     disk_gb_month: float
-    worker_memory_gb: float = 3.75
+    worker_memory_gb: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)

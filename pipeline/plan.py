@@ -24,6 +24,7 @@ from pipeline.settings import RunSettings, load_settings
 from pipeline.sources import commoncrawl, perplexity
 from pipeline.sources.crawl_documents import DOCUMENTS
 from pipeline.stage import Stage, StageResult, UnitWork
+from pipeline.tokenizer_stages import TOKENIZER
 
 
 class State(StrEnum):
@@ -155,8 +156,8 @@ def _plan(run: Run, inputs: Inputs) -> Iterator[PlannedStage]:
         yield from _drive(run, _crawl_stages(run.settings, inputs), recipe)
         _hand_on(commoncrawl.SOURCE, DOCUMENTS, results, documents)
     if run.settings.tokenizer is not None:
-        sources = [*documents, *documents.coming]
-        names = tokens.stages(sources)
+        names = tokens.stages([*documents, *documents.coming])
+        names = names if run.settings.tokens is not None else names[: names.index(TOKENIZER) + 1]
         if documents.coming:
             yield from _follow(names, next(iter(documents.coming.values())))
         else:

@@ -88,7 +88,8 @@ def _origin(name: str, settings: RunSettings, names: Collection[str]) -> str:
         return wikipedia.PAGES
     if name == "commoncrawl.ngram_sample":
         return _training_text(settings)
-    return _READS[name] if name in _READS else _READS.get(source, f"{source}.documents")
+    documents = f"{source}.documents"
+    return _READS.get(name, _READS.get(source, documents if name != documents else _FILES))
 
 
 def _training_text(settings: RunSettings) -> str:

@@ -34,7 +34,8 @@ _CONFIGS = Path(__file__).parent.parent.parent / "configs"
 _OUTPUT = os.path.join("build", "measured.yaml")
 _GITHUB_MEGABYTES, _QUICK_MEGABYTES = 40, 5
 _DIGITS = 4
-_HEAD = """# What each stage takes and leaves by the byte that it reads, by the kind of what it reads: text, or raw files (any: all
+_HEAD = """\
+# What each stage takes and leaves by the byte that it reads, by the kind of what it reads: text, or raw files (any: all
 # that were measured). Written by make bench BENCH=run.stages; pipeline/measured.py says what each figure means.
 """
 #: Of the time of a small job, what counts as its own work at least.
