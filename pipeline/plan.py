@@ -148,20 +148,17 @@ def _plan(run: Run, inputs: Inputs) -> Iterator[PlannedStage]:
     run.results = results
     for source, asked in asked_sources(run.settings):
         recipe = source.recipe(run, asked, inputs.shards[source.SOURCE])
-        yield from _drive(run, source.stages(asked), recipe)
+        yield from _drive(run, results, source.stages(asked), recipe)
         _hand_on(source.SOURCE, source.DOCUMENTS, results, documents)
     crawl = run.settings.sources.commoncrawl
     if crawl is not None and inputs.commoncrawl is not None:
         recipe = commoncrawl.recipe(run, crawl, inputs.commoncrawl, documents)
-        yield from _drive(run, _crawl_stages(run.settings, inputs), recipe)
+        yield from _drive(run, results, _crawl_stages(run.settings, inputs), recipe)
         _hand_on(commoncrawl.SOURCE, DOCUMENTS, results, documents)
     if run.settings.tokenizer is not None:
         names = tokens.stages([*documents, *documents.coming])
         names = names if run.settings.tokens is not None else names[: names.index(TOKENIZER) + 1]
-        if documents.coming:
-            yield from _follow(names, next(iter(documents.coming.values())))
-        else:
-            yield from _drive(run, names, tokens.recipe(run, documents))
+        yield from _drive_behind(run, results, documents, names, tokens.recipe(run, documents))
 
 
 def _crawl_stages(settings: RunSettings, inputs: Inputs) -> list[str]:
@@ -180,14 +177,25 @@ def _hand_on(source: str, stage: str, results: Results, documents: Results) -> N
         documents.coming[source] = stage
 
 
-def _drive(run: Run, names: Sequence[str], recipe: Recipe) -> Iterator[PlannedStage]:
+def _drive_behind(
+    run: Run, results: Results, documents: Results, names: Sequence[str], recipe: Recipe
+) -> Iterator[PlannedStage]:
+    """Drive a recipe that reads the documents of all sources, once they are there."""
+    if documents.coming:
+        yield from _follow(results, names, next(iter(documents.coming.values())))
+    else:
+        yield from _drive(run, results, names, recipe)
+
+
+def _drive(run: Run, results: Results, names: Sequence[str], recipe: Recipe) -> Iterator[PlannedStage]:
     """Drive a recipe as far as results are there; name the stages behind.
 
     Args:
         run: The run.
+        results: What its stages have left, to which those of this recipe are added.
         names: All the recipe's stages, in order; one that it passes by is no part of the run.
-        recipe: The recipe; what it yields may be several stages that do not need each other, which are sent
-            back a list.
+        recipe: The recipe; what it yields may be several stages that do not need each other, which are sent back a
+            list.
     """
     reply: Any = None
     last, waits_for = -1, ""
@@ -203,11 +211,13 @@ def _drive(run: Run, names: Sequence[str], recipe: Recipe) -> Iterator[PlannedSt
         group = [look_at(run, stage) for stage in (several if several is not None else [item])]
         yield from group
         last = max([last, *(names.index(planned.name) for planned in group if planned.name in names)])
-        waits_for = next((planned.name for planned in group if planned.result is None), "")
+        undone = [planned.name for planned in group if planned.result is None]
+        results.coming.update(zip(undone, undone, strict=True))
+        waits_for = undone[0] if undone else ""
         found = [planned.result for planned in group]
-        run.results.update({result.name: result for result in found if result is not None})
+        results.update({result.name: result for result in found if result is not None})
         reply = found if several is not None else found[0]
-    yield from _follow(names[last + 1 :], waits_for)
+    yield from _follow(results, names[last + 1 :], waits_for)
 
 
 def look_at(run: Run, stage: Stage) -> PlannedStage:
@@ -232,6 +242,7 @@ def _why(stage: Stage, holding: Holding) -> str:
     return "; ".join([*holding.faults(), *resumes]) or "not finished: nothing is committed"
 
 
-def _follow(names: Iterable[str], stage: str) -> Iterator[PlannedStage]:
+def _follow(results: Results, names: Iterable[str], stage: str) -> Iterator[PlannedStage]:
     for name in names:
+        results.coming[name] = name
         yield PlannedStage(name, State.FOLLOWS, f"follows from {stage}")

@@ -24,7 +24,7 @@ TEXT, ANY = "text", "any"
 
 _CITATIONS = "commoncrawl.citations"
 _SCORED = "commoncrawl.scored"
-_COMPRESSED = re.compile(r"(\.[a-z]{2,8})?\.(?:gz|bz2|zst|xz)\Z")
+_COMPRESSED = re.compile(r"(\.[a-z]{2,8})?\.(?:gz|zst|xz)\Z")
 _READS = {
     "wikipedia.pages": _FILES,
     "wikipedia": "wikipedia.pages",
@@ -88,6 +88,8 @@ def _origin(name: str, settings: RunSettings, names: Collection[str]) -> str:
         return wikipedia.PAGES
     if name == "commoncrawl.ngram_sample":
         return _training_text(settings)
+    if "." not in name:
+        return _READS.get(name, _ALL_DOCUMENTS)
     documents = f"{source}.documents"
     return _READS.get(name, _READS.get(source, documents if name != documents else _FILES))
 
