@@ -64,7 +64,7 @@ def plan(
     estimates = Estimator(planned, table, workers=count, is_cluster=is_cluster, prices=listed).estimates()
     total = add_up(planned, estimates, listed)
     where = ["--workers", str(workers)] if workers is not None else []
-    where = ["--runner=DataflowRunner", f"--max_num_workers={count}"] if is_cluster else where
+    where = ["--runner=DataflowRunner"] if is_cluster else where
     again = _command(config, output, where, overrides or (), accept_code_change=accept_code_change)
     assumed = _ASSUMED.format(
         measured=table.measured,
@@ -76,7 +76,8 @@ def plan(
         found = _as_json(planned, estimates, total, count, assumed, again)
         print(json.dumps(found, indent=2, ensure_ascii=False))  # noqa: T201
         return
-    _print(planned, estimates, total, count, listed, assumed, again)
+    how = f"To run it, with the other flags of your cluster, for {count:,} cores:" if is_cluster else "To run it:"
+    _print(planned, estimates, total, count, listed, assumed, [how, again])
 
 
 def _command(
@@ -116,15 +117,16 @@ def _print(
     workers: int,
     prices: "Prices | None",
     assumed: str,
-    command: str,
+    then: Sequence[str],
 ) -> None:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH
     console.print(_table(planned, estimates, prices))
-    lines = ["", *_sums(total, workers, prices), *planned.notes, "", assumed, "", *_next(planned, command)]
-    for line in lines:
-        console.print(line, soft_wrap=line == command)
+    if not any(stage.is_left for stage in planned.stages):
+        then = ["Everything is up to date."]
+    for line in ("", *_sums(total, workers, prices), *planned.notes, "", assumed, "", *then):
+        console.print(line, soft_wrap=line in then)
 
 
 def _table(planned: "Plan", estimates: Sequence["Estimate"], prices: "Prices | None") -> Table:
@@ -163,12 +165,6 @@ def _sums(total: "Total", workers: int, prices: "Prices | None") -> list[str]:
     if total.unknown:
         lines.append(f"Never measured, and not in these sums: {', '.join(total.unknown)}")
     return lines
-
-
-def _next(planned: "Plan", command: str) -> list[str]:
-    if not any(stage.is_left for stage in planned.stages):
-        return ["Everything is up to date."]
-    return ["To run it:", command]
 
 
 def say_seconds(seconds: float) -> str:
