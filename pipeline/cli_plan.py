@@ -39,7 +39,7 @@ def plan(
     ] = None,
     prices: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A price list, e.g. configs/prices.yaml: what Dataflow would cost."),
+        typer.Option(metavar="FILE", help="A price list, e.g. configs/prices/dataflow.yaml: what Dataflow would cost."),
     ] = None,
     accept_code_change: Annotated[bool, typer.Option(help="Count outputs made by other code.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,

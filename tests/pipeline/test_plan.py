@@ -203,7 +203,7 @@ def test_the_command_prints_a_table_of_120_columns_json_and_one_line_for_a_fault
         "    except SystemExit as end: print('status', end.code)\n"
         "    sys.argv = keep\n"
     )
-    prices = str(ROOT / "configs" / "prices.yaml")
+    prices = str(ROOT / "configs" / "prices" / "dataflow.yaml")
     words = [sys.executable, "-c", program, config, prices, str(tmp_path / "run")]
     result = subprocess.run(words, capture_output=True, text=True, timeout=300, check=True)
     text, _, rest = result.stdout.partition("status 0\n")
