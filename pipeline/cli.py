@@ -14,6 +14,7 @@ from pipeline.cli_github_rows import github_rows
 from pipeline.cli_list_references import list_references
 from pipeline.cli_mixture import mixture
 from pipeline.cli_ngram import train_ngram_lm
+from pipeline.cli_plan import plan
 from pipeline.cli_rank_sites import rank_sites
 from pipeline.cli_reference import train_reference_classifier
 from pipeline.quiet import keep_quiet
@@ -170,6 +171,7 @@ def export(
     print(f"written: {len(written)} files below {output}")  # noqa: T201
 
 
+app.command()(plan)
 app.command()(train_ngram_lm)
 app.command()(train_reference_classifier)
 app.command("github-rows")(github_rows)

@@ -74,18 +74,12 @@ def launch(
     settings = load_settings(RunSettings, config, overrides)
     only = _check_stages(stages, settings)
     beam_options(flags)
-    check_folder(output or "runs", "--output")
-    check_folder(settings.data, "data")
-    folder = absolute(output or f"runs/{settings.name}")
-    settings = _with_whole_paths(settings)
     started, start = time.time(), time.monotonic()
     workers = workers or default_workers()
     engine = Engine(workers, tuple(flags), bytes_per_worker)
     slots = 1 if only is not None else _slots(workers, flags)
     beside = lanes.SideBySide(engine, slots) if slots > 1 else one_after_another
-    inputs = _list_inputs(settings)
-    if settings.tokenizer is not None and settings.tokenizer.model is not None:
-        read_given_model(settings.tokenizer.model)
+    folder, settings, inputs = look(settings, output)
     _check_reach(flags, folder, inputs.files())
     with locked(folder), peak_of_all() as peak:
         manifest = Manifest(folder, stage_order(settings))
@@ -100,6 +94,24 @@ def launch(
         print_summary(folder, Console())
         console.print(f"written: {write_report(folder)}", highlight=False, soft_wrap=True)
     return run
+
+
+def look(settings: RunSettings, output: str | None) -> tuple[str, RunSettings, Inputs]:
+    """Look at all that can be wrong with a run's folders and inputs; nothing is written.
+
+    Returns:
+        The run folder, the settings with whole paths, and what the sources read.
+
+    Raises:
+        SettingsError: A folder or an input is wrong.
+    """
+    check_folder(output or "runs", "--output")
+    check_folder(settings.data, "data")
+    whole = _with_whole_paths(settings)
+    inputs = _list_inputs(whole)
+    if whole.tokenizer is not None and whole.tokenizer.model is not None:
+        read_given_model(whole.tokenizer.model)
+    return absolute(output or f"runs/{settings.name}"), whole, inputs
 
 
 def _slots(workers: int, flags: Sequence[str]) -> int:
@@ -138,7 +150,7 @@ def _below(data: str, settings: BaseModel | None, *keys: str) -> BaseModel | Non
 
 
 @dataclass(frozen=True, slots=True)
-class _Inputs:
+class Inputs:
     """What a run reads: the shards of sources that need no other, the crawl's, and files of evaluation sets."""
 
     shards: Mapping[str, Sequence[Shard]]
@@ -158,17 +170,17 @@ class _Inputs:
         return [*(shard.path for shard in shards), *(() if crawl is None else crawl.models)]
 
 
-def _asked(settings: RunSettings) -> list[tuple[Any, Any]]:
+def asked_sources(settings: RunSettings) -> list[tuple[Any, Any]]:
     """Give the sources of a config that need no other, in the order they run, each with its settings."""
     pairs = [(source, getattr(settings.sources, source.SOURCE)) for source in _FIRST]
     ready = [(Corpus(name), asked) for name, asked in settings.sources.corpora.items()]
     return [*((source, asked) for source, asked in pairs if asked is not None), *ready]
 
 
-def _list_inputs(settings: RunSettings) -> _Inputs:
+def _list_inputs(settings: RunSettings) -> Inputs:
     crawl = settings.sources.commoncrawl
-    return _Inputs(
-        {source.SOURCE: source.list_inputs(asked, settings.data) for source, asked in _asked(settings)},
+    return Inputs(
+        {source.SOURCE: source.list_inputs(asked, settings.data) for source, asked in asked_sources(settings)},
         commoncrawl.list_inputs(crawl, settings.data) if crawl is not None else None,
         list_sets(settings.decontamination, settings.data) if settings.decontamination is not None else (),
     )
@@ -190,13 +202,13 @@ class _Documents(Mapping[str, StageResult]):
         return len(self._last)
 
 
-def _execute(run: Run, inputs: _Inputs) -> None:
-    last = {source.SOURCE: source.DOCUMENTS for source, _ in _asked(run.settings)}
+def _execute(run: Run, inputs: Inputs) -> None:
+    last = {source.SOURCE: source.DOCUMENTS for source, _ in asked_sources(run.settings)}
     crawl = run.settings.sources.commoncrawl
     needed = _needs(crawl) if crawl is not None else frozenset()
     chains = [
         _chain(source.SOURCE, functools.partial(_recipe, source, asked, inputs.shards[source.SOURCE]), inputs, needed)
-        for source, asked in _asked(run.settings)
+        for source, asked in asked_sources(run.settings)
     ]
     if crawl is not None and inputs.commoncrawl is not None:
         recipe = functools.partial(_crawl_recipe, crawl, inputs.commoncrawl, last)
@@ -220,7 +232,7 @@ def _crawl_recipe(
     return commoncrawl.recipe(run, asked, given, _Documents(run.results, last))
 
 
-def _chain(source: str, recipe: Callable[[Run], Recipe], inputs: _Inputs, needed: frozenset[str]) -> Chain:
+def _chain(source: str, recipe: Callable[[Run], Recipe], inputs: Inputs, needed: frozenset[str]) -> Chain:
     return Chain(source, recipe, sum(shard.size for shard in inputs.of(source)), source in needed)
 
 
@@ -233,7 +245,7 @@ def _needs(crawl: CommonCrawlSettings) -> frozenset[str]:
 
 def stage_order(settings: RunSettings) -> StageOrder:
     """Say which stages a config has, in order, and which depend on each other."""
-    chains = {source.SOURCE: source.stages(asked) for source, asked in _asked(settings)}
+    chains = {source.SOURCE: source.stages(asked) for source, asked in asked_sources(settings)}
     needs = {}
     crawl = settings.sources.commoncrawl
     if crawl is not None:

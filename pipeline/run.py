@@ -17,15 +17,17 @@ from rich.console import Console
 
 from pipeline.batch import StepFailed
 from pipeline.commits import Commit, commit_path, damaged_commits, list_commits, read_commits, summarize
+from pipeline.document import Shard
 from pipeline.figures import StageFigures, write_figures
 from pipeline.files import delete, exists, is_local, join, match, read_json, write_bytes, write_json
-from pipeline.inputs import InputFile
+from pipeline.inputs import InputFile, fingerprint_inputs
 from pipeline.manifest import Manifest, versions
 from pipeline.progress import ShowsBars, StageProgress
 from pipeline.runner import WorkerDied, log_to
 from pipeline.settings import RunSettings, SettingsError
 from pipeline.stage import Group, Job, Stage, StageResult, code_version, digest_json, digest_outputs
 
+UP_TO_DATE = "up to date, skipped"
 #: A recipe yields its stages in order and is handed each one's result; of a group all results at once.
 Recipe = Generator[Stage | Group, StageResult, None]
 
@@ -95,6 +97,31 @@ def one_after_another(run: "Run", chains: Sequence[Chain]) -> None:
         run.execute(chain.recipe(run))
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What holds of a stage's outputs.
+
+    Attributes:
+        commits: The commits made under its key and code whose files are there.
+        is_stale: Whether the stage was never run under this key and code, so that nothing holds.
+        why: Why what it has written does not hold any more; ``None`` where it has written nothing.
+        damaged: Paths of commits that cannot be read.
+        lost: Commits whose outputs are gone or changed size.
+    """
+
+    commits: Sequence[Commit] = ()
+    is_stale: bool = False
+    why: str | None = None
+    damaged: Sequence[str] = ()
+    lost: Sequence[Commit] = ()
+
+    def faults(self) -> list[str]:
+        """Say what is wrong with what is there."""
+        damaged = f"{len(self.damaged)} commits cannot be read; their batches are made again"
+        lost = f"outputs of {len(self.lost)} batches are gone or changed size; they are made again"
+        return [*([damaged] if self.damaged else ()), *([lost] if self.lost else ())]
+
+
 @dataclass(slots=True)
 class Run:
     """One run folder at work.
@@ -110,6 +137,7 @@ class Run:
         beside: Runs chains of stages that do not need each other, and adds to the results.
         bars: Where bars of running stages are shown; by default on the console.
         results: What the finished stages left, by name.
+        fingerprint_inputs: Looks at the content of raw files, given those of an earlier run by path.
     """
 
     folder: str
@@ -123,6 +151,7 @@ class Run:
     bars: ShowsBars | None = None
     manifest: Ledger = field(init=False)
     results: dict[str, StageResult] = field(default_factory=dict)
+    fingerprint_inputs: Callable[[Sequence[Shard], Mapping[str, InputFile]], list[InputFile]] = fingerprint_inputs
 
     def __post_init__(self, ledger: Ledger | None) -> None:
         self.manifest = ledger if ledger is not None else Manifest(self.folder)
@@ -164,15 +193,15 @@ class Run:
         return os.path.join(tempfile.gettempdir(), name, f"{stage}.log")
 
     def _stage(self, stage: Stage) -> StageResult:
-        committed = self._still_valid(stage)
-        if not stage.work.missing(committed) and self.manifest.confirm(stage.name):
-            self.say(stage.name, "up to date, skipped")
-            return _result(stage, committed)
+        holding = self._still_valid(stage)
+        if (result := self.result_of(stage, holding)) is not None:
+            self.say(stage.name, UP_TO_DATE)
+            return result
         if self.only is not None and stage.name not in self.only:
             if self.only <= self.results.keys():
                 raise StagesDone
             raise SettingsError(f"--stages: {stage.name} is not up to date and must run first; add it to --stages")
-        return self._finish(stage, committed)
+        return self._finish(stage, holding.commits)
 
     def _finish(self, stage: Stage, committed: Sequence[Commit]) -> StageResult:
         start = time.monotonic()
@@ -228,32 +257,44 @@ class Run:
         }
         self.manifest.record_stage(stage.name, entry)
 
-    def _still_valid(self, stage: Stage) -> list[Commit]:
-        """Give the commits made under this stage's key and code whose files are there; take the others away."""
-        delete(path for path in self._files_of(stage) if path.endswith(".partial"))
-        path = join(self.folder, "work", stage.name, "key.json")
-        key = {"key": stage.key(), "code": code_version(), "settings": stage.settings, "inputs": stage.inputs}
-        before = _read_key(path)
-        if before is None or _differs(before, key, accept_code_change=self.accept_code_change):
-            if before is not None:
-                self.say(stage.name, f"runs again: {explain(before, key)}")
-            self._forget(stage)
-            if self.only is None or stage.name in self.only:
-                write_json(path, key)
-            return []
-        damaged = damaged_commits(self.folder, stage.name)
-        if damaged:
-            self.say(stage.name, f"{len(damaged)} commits cannot be read; their batches are made again")
-            delete(damaged)
-        commits = read_commits(list_commits(self.folder, stage.name))
+    def holding(self, stage: Stage) -> Holding:
+        """Look what holds of a stage's outputs; nothing is changed."""
+        before, key = _read_key(self._key_path(stage)), _key_of(stage)
+        if before is None:
+            return Holding(is_stale=True)
+        if _differs(before, key, accept_code_change=self.accept_code_change):
+            return Holding(is_stale=True, why=explain(before, key))
+        damaged = set(damaged_commits(self.folder, stage.name))
+        commits = read_commits(path for path in list_commits(self.folder, stage.name) if path not in damaged)
         there = _sizes(self.folder, commits)
         sound = [all(there.get(out.path) == out.bytes for out in commit.outputs) for commit in commits]
         valid = [commit for commit, is_sound in zip(commits, sound, strict=True) if is_sound]
         lost = [commit for commit, is_sound in zip(commits, sound, strict=True) if not is_sound]
-        if lost:
-            self.say(stage.name, f"outputs of {len(lost)} batches are gone or changed size; they are made again")
-            delete(commit_path(self.folder, stage.name, commit) for commit in lost)
-        return valid
+        return Holding(valid, damaged=sorted(damaged), lost=lost)
+
+    def result_of(self, stage: Stage, holding: Holding) -> StageResult | None:
+        """Give the result of a stage that is up to date, else ``None``."""
+        if stage.work.missing(holding.commits) or not self.manifest.confirm(stage.name):
+            return None
+        return _result(stage, holding.commits)
+
+    def _still_valid(self, stage: Stage) -> Holding:
+        """Look what holds of a stage's outputs; take away what does not."""
+        delete(path for path in self._files_of(stage) if path.endswith(".partial"))
+        found = self.holding(stage)
+        if found.is_stale:
+            if found.why is not None:
+                self.say(stage.name, f"runs again: {found.why}")
+            self._forget(stage)
+            if self.only is None or stage.name in self.only:
+                write_json(self._key_path(stage), _key_of(stage))
+        for fault in found.faults():
+            self.say(stage.name, fault)
+        delete([*found.damaged, *(commit_path(self.folder, stage.name, commit) for commit in found.lost)])
+        return found
+
+    def _key_path(self, stage: Stage) -> str:
+        return join(self.folder, "work", stage.name, "key.json")
 
     def _forget(self, stage: Stage) -> None:
         if self.only is not None and stage.name not in self.only:
@@ -285,6 +326,10 @@ def set_at_work(run: Run) -> None:
 
 def _alone(stage: Stage, run: Run) -> Recipe:  # noqa: ARG001 - as every recipe
     yield stage
+
+
+def _key_of(stage: Stage) -> dict[str, Any]:
+    return {"key": stage.key(), "code": code_version(), "settings": stage.settings, "inputs": stage.inputs}
 
 
 def _read_key(path: str) -> dict[str, Any] | None:

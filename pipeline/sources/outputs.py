@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.batch import Batch
 from pipeline.document import Shard
-from pipeline.inputs import fingerprint_inputs
 from pipeline.parquet import Codec, read_documents
 from pipeline.run import Run
 from pipeline.stage import BatchFile, StageResult, digest_json
@@ -25,7 +24,7 @@ def common_settings(run: Run) -> dict[str, float]:
 
 def digest_inputs(run: Run, name: str, shards: Sequence[Shard]) -> str:
     """Look at the content of raw files, keep it in the manifest under a name, and digest it."""
-    files = fingerprint_inputs(shards, run.manifest.known_inputs(name))
+    files = run.fingerprint_inputs(shards, run.manifest.known_inputs(name))
     run.manifest.record_inputs(name, files)
     return digest_json([[file.name, file.checksum] for file in files])
 

@@ -26,6 +26,7 @@ from tests.bench import (
     reference,
     side_by_side,
     stackexchange,
+    stages,
     text_sources,
     tokens,
     training,
@@ -78,6 +79,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "run.scaling": whole.scale,
     "run.side_by_side": side_by_side.compare_orders,
     "run.memory": whole.measure_memory,
+    "run.stages": stages.measure,
     "train": training.train,
 }
 
