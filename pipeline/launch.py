@@ -96,24 +96,6 @@ def launch(
     return run
 
 
-def look(settings: RunSettings, output: str | None) -> tuple[str, RunSettings, Inputs]:
-    """Look at all that can be wrong with a run's folders and inputs; nothing is written.
-
-    Returns:
-        The run folder, the settings with whole paths, and what the sources read.
-
-    Raises:
-        SettingsError: A folder or an input is wrong.
-    """
-    check_folder(output or "runs", "--output")
-    check_folder(settings.data, "data")
-    whole = _with_whole_paths(settings)
-    inputs = _list_inputs(whole)
-    if whole.tokenizer is not None and whole.tokenizer.model is not None:
-        read_given_model(whole.tokenizer.model)
-    return absolute(output or f"runs/{settings.name}"), whole, inputs
-
-
 def _slots(workers: int, flags: Sequence[str]) -> int:
     """Say how many chains run at once at most; workers of an engine of the user's choice are not ours to count."""
     options = beam_options(flags)
@@ -184,6 +166,24 @@ def _list_inputs(settings: RunSettings) -> Inputs:
         commoncrawl.list_inputs(crawl, settings.data) if crawl is not None else None,
         list_sets(settings.decontamination, settings.data) if settings.decontamination is not None else (),
     )
+
+
+def look(settings: RunSettings, output: str | None) -> tuple[str, RunSettings, Inputs]:
+    """Look at all that can be wrong with a run's folders and inputs; nothing is written.
+
+    Returns:
+        The run folder, the settings with whole paths, and what the sources read.
+
+    Raises:
+        SettingsError: A folder or an input is wrong.
+    """
+    check_folder(output or "runs", "--output")
+    check_folder(settings.data, "data")
+    whole = _with_whole_paths(settings)
+    inputs = _list_inputs(whole)
+    if whole.tokenizer is not None and whole.tokenizer.model is not None:
+        read_given_model(whole.tokenizer.model)
+    return absolute(output or f"runs/{settings.name}"), whole, inputs
 
 
 class _Documents(Mapping[str, StageResult]):
