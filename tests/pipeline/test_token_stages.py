@@ -171,7 +171,8 @@ def test_statistics_and_plan_count_what_the_manifests_count(run: Path) -> None:
 
 
 def test_without_held_out_documents_all_are_trained_on(tmp_path: Path) -> None:
-    make_tokens(tmp_path, {"c4": DOCUMENTS["c4"]}, held_out=None)
+    _, said = make_tokens(tmp_path, {"c4": DOCUMENTS["c4"]}, held_out=None)
+    assert any(re.search(r"^c4\.tokens: 69 documents in, 69 kept, .*, [\d,]+ tokens/s a worker", line) for line in said)
     assert not (tmp_path / "held_out").exists()
     with TokenShards.open(str(tmp_path / "tokens" / "c4")) as shards:
         assert shards.num_documents == len(DOCUMENTS["c4"])
