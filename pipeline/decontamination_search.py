@@ -11,6 +11,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import apache_beam as beam
 import numpy as np
@@ -34,6 +35,7 @@ MATCHED = "matched_ngrams"
 MATCHED_PATH = f"work/{MATCHED}/ngrams.parquet"
 REPORT_PATH = "decontamination/frequent_ngrams.jsonl"
 _REPORTED = 100
+_READERS, _FILES_AT_ONCE = 16, 256
 
 
 def shared_path(stage: str, batch: str) -> str:
@@ -176,11 +178,13 @@ def count_and_write(folder: str, paths: Sequence[str], max_documents: int | None
 def count_documents(paths: Sequence[str], ngrams: int) -> NDArray[np.int64]:
     """Count the documents that have each n-gram."""
     counts = np.zeros(ngrams, np.int64)
-    for path in paths:
-        found = read_shared(path)
-        pairs = np.unique(np.stack([found.ngrams, found.documents]), axis=1)
-        there, times = np.unique(pairs[0], return_counts=True)
-        counts[there] += times
+    with ThreadPoolExecutor(_READERS) as pool:
+        for start in range(0, len(paths), _FILES_AT_ONCE):
+            for found in pool.map(read_shared, paths[start : start + _FILES_AT_ONCE]):
+                documents = found.documents.max(initial=0) + 1
+                pairs = np.unique(found.ngrams * documents + found.documents)
+                there, times = np.unique(pairs // documents, return_counts=True)
+                counts[there] += times
     return counts
 
 
