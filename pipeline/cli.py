@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from pipeline import cli_fetch
+from pipeline.cli_compile_check import compile_check
 from pipeline.cli_github_rows import github_rows
 from pipeline.cli_list_references import list_references
 from pipeline.cli_ngram import train_ngram_lm
@@ -168,6 +169,7 @@ def export(
     print(f"written: {len(written)} files below {output}")  # noqa: T201
 
 
+app.command("compile-check")(compile_check)
 app.command()(train_ngram_lm)
 app.command()(train_reference_classifier)
 app.command("github-rows")(github_rows)

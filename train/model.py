@@ -196,7 +196,8 @@ def target_scores(
 ) -> tuple[Float[Array, "B T"], Float[Array, "B T"]]:
     """The logit of each target, and the logarithm of the sum of all exponentiated logits beside it, in float32.
 
-    Their difference is the target's log-probability. No (B, T, V) logits are held where ``how.loss_chunks`` is above 1.
+    Their difference is the target's log-probability. No (B, T, V) logits are held where ``how.loss_chunks`` is above 1;
+    with 1, computing them twice is still faster than keeping what their derivative needs.
     """
     x = hidden(params, tokens, settings, compute_dtype=compute_dtype, how=how, segments=segments)
     return chunked_scores(x, params.unembedding, targets, how.loss_chunks, how)
@@ -223,7 +224,7 @@ def logits(
     """
     x = hidden(params, tokens, settings, compute_dtype=compute_dtype, how=how, segments=segments)
     unembedding = ready(params.unembedding, AXES.unembedding, compute_dtype, how)
-    return jnp.einsum("BTD,DV->BTV", x, unembedding, preferred_element_type=jnp.float32)
+    return how.place(jnp.einsum("BTD,DV->BTV", x, unembedding, preferred_element_type=jnp.float32), "B T V")
 
 
 def hidden(

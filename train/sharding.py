@@ -103,8 +103,8 @@ class Layout:
         """Look the letters of ``axes`` up in a column of the table.
 
         >>> layout = Layout(jax.make_mesh((1, 1, 1), MESH_AXES), sequence_parallel=True)
-        >>> layout.spec("B T D", 2), layout.spec("B T H A", 2)
-        (PartitionSpec(('data', 'fsdp'), 'tensor', None), PartitionSpec(('data', 'fsdp'), None, 'tensor', None))
+        >>> tuple(layout.spec("B T D", 2)), tuple(layout.spec("B T H A", 2))
+        ((('data', 'fsdp'), 'tensor', None), (('data', 'fsdp'), None, 'tensor', None))
         """
         letters = axes.split()
         found = {letter: TABLE[letter][column] for letter in letters if letter in TABLE}

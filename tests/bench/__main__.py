@@ -15,6 +15,7 @@ from tests.bench import (
     books,
     c4,
     code,
+    compiling,
     crawl,
     crawl_path,
     dedup,
@@ -71,6 +72,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "run.scaling": whole.scale,
     "run.memory": whole.measure_memory,
     "train": training.train,
+    "train.compile": compiling.compile_ahead,
 }
 
 
