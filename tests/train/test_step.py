@@ -70,7 +70,7 @@ def test_the_z_loss_pulls_on_the_logits_and_is_not_in_the_loss_that_is_told(para
 def test_a_document_mask_makes_a_token_blind_to_the_document_before(params):
     masked = settings(document_mask={"bos_id": 1, "eos_id": 2}, batch=1)
     window = jnp.array([[5, 6, 2, 1, 7, 8, 9, 3, 4]], jnp.int32)
-    # Only the second document's losses are compared: the first has its own tokens changed.
+    # A token of the first document changes: the loss must change by as much as it does for that document alone.
     losses = [float(of(masked, params, window.at[0, :2].set(jnp.array(first)))[0]) for first in ([5, 6], [5, 9])]
     plain = [
         float(of(settings(batch=1), params, window.at[0, :2].set(jnp.array(first)))[0]) for first in ([5, 6], [5, 9])
