@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from pipeline import cli_fetch, cli_model, cli_tokenizer
+from pipeline.cli_compile_check import compile_check
 from pipeline.cli_github_rows import github_rows
 from pipeline.cli_list_references import list_references
 from pipeline.cli_mixture import mixture
@@ -172,6 +173,7 @@ def export(
 
 
 app.command()(plan)
+app.command("compile-check")(compile_check)
 app.command()(train_ngram_lm)
 app.command()(train_reference_classifier)
 app.command("github-rows")(github_rows)

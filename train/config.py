@@ -8,8 +8,25 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from train.attention import Kernel
 from train.model import ModelSettings
 from train.optimizer import OptimizerSettings
+from train.remat import Remat
+from train.sharding import MeshSettings
+
+
+class DocumentMask(BaseModel):
+    """Keep the documents of a window apart: attention ends where a document begins.
+
+    Attributes:
+        bos_id: The id that begins a document; ``None`` where there is none.
+        eos_id: The id that ends one; ``None`` where there is none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bos_id: int | None = Field(default=1, ge=0)
+    eos_id: int | None = Field(default=2, ge=0)
 
 
 class TrainSettings(BaseModel):
@@ -23,8 +40,15 @@ class TrainSettings(BaseModel):
         optimizer: AdamW and its schedule.
         batch: Sequences per step.
         steps: Steps of the run.
+        accumulate: Parts that a step's batch is computed in, one after the other; 1 computes it at once.
         seed: Draws the weights and the order of the data.
         compute_dtype: Of matrix products; master weights, normalisation, softmax and loss are float32 in any case.
+        z_loss: Weight of the squared log-sum-exp of the logits beside the loss; ``None`` for none, as LLaMA.
+        loss_chunks: Pieces of the vocabulary whose logits are held one at a time; must divide the vocabulary.
+        document_mask: Keep documents apart in attention; ``None`` lets them run on, as LLaMA.
+        attention: The kernel; ``auto`` takes the fastest that can do what is asked.
+        remat: What a layer keeps for its backward pass, see :mod:`train.remat`.
+        mesh: The devices.
         log_every: Steps between two lines of progress, where stderr is no terminal.
         output: Folder of the metrics; ``None`` is ``<data>/train``.
     """
@@ -39,6 +63,13 @@ class TrainSettings(BaseModel):
     steps: int = Field(ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     compute_dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    accumulate: int = Field(default=1, ge=1)
+    z_loss: float | None = Field(default=None, gt=0)
+    loss_chunks: int = Field(default=1, ge=1)
+    document_mask: DocumentMask | None = None
+    attention: Kernel = "auto"
+    remat: Remat = "none"
+    mesh: MeshSettings = MeshSettings()
     log_every: int = Field(default=10, ge=1)
     output: str | None = Field(default=None, min_length=1)
 
@@ -60,6 +91,12 @@ class TrainSettings(BaseModel):
             raise ValueError(
                 f"optimizer.warmup_steps must be below steps={self.steps}, got {self.optimizer.warmup_steps}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_are_equal(self) -> "TrainSettings":
+        if self.batch % self.accumulate:
+            raise ValueError(f"accumulate must divide batch={self.batch}, got {self.accumulate}")
         return self
 
     @property

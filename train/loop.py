@@ -3,7 +3,6 @@
 The state of a run is its weights, AdamW's moments and the step number; the data follow from the step number alone
 (:mod:`train.data`). On one machine the same settings give the same losses, bit for bit.
 """
-# ruff: noqa: F722 -- the strings in the annotations are jaxtyping's dimensions, not forward references
 
 import json
 import math
@@ -12,41 +11,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
-from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-import optax  # type: ignore[import-untyped]  # optax ships no py.typed marker
 import yaml
-from jaxtyping import Array, Float, Int
-from numpy.typing import NDArray
 
 from train.config import TrainSettings
 from train.data import Mixture
-from train.model import Params, init, mean_loss, parameter_count
-from train.optimizer import adamw, learning_rate
+from train.execution import Execution
+from train.model import parameter_count
 from train.report import StepReport, TrainSummary, ends_of, progress
-from train.shards import open_drawing, with_vocabulary
-
-
-class State(NamedTuple):
-    """All that a step changes."""
-
-    step: Int[Array, ""]
-    params: Params
-    moments: Any
-
-
-class Metrics(NamedTuple):
-    """What a step says of itself, still on the device."""
-
-    loss: Float[Array, ""]
-    grad_norm: Float[Array, ""]
-    learning_rate: Float[Array, ""]
-
-
-Update = Callable[[State, NDArray[np.int32]], tuple[State, Metrics]]
+from train.sharding import Layout
+from train.shards import check_documents, open_drawing, with_vocabulary
+from train.step import Metrics, State, Update, initial_state, jit_update, plan, state_layout
 
 
 def train(settings: TrainSettings, *, report: Callable[[StepReport], None] | None = None) -> TrainSummary:
@@ -67,8 +43,10 @@ def train(settings: TrainSettings, *, report: Callable[[StepReport], None] | Non
         drawing = open_drawing(settings.data, settings.sources, seed=settings.seed)
         for source in drawing.sources.values():
             stack.enter_context(source)
-        vocab_size = next(iter(drawing.sources.values())).manifest.vocab_size
-        settings = settings.model_copy(update={"model": with_vocabulary(settings.model, vocab_size)})
+        manifest = next(iter(drawing.sources.values())).manifest
+        if settings.document_mask is not None:
+            check_documents(settings.document_mask, manifest)
+        settings = settings.model_copy(update={"model": with_vocabulary(settings.model, manifest.vocab_size)})
         mixture = Mixture.of(
             drawing.sources,
             context=settings.model.context,
@@ -77,7 +55,8 @@ def train(settings: TrainSettings, *, report: Callable[[StepReport], None] | Non
             weights=drawing.weights,
             shares=drawing.shares,
         )
-        losses, compile_seconds, seconds = _run(settings, mixture, report)
+        laid = plan(settings, jax.devices(), backend=jax.default_backend())
+        losses, compile_seconds, seconds = _run(settings, mixture, laid, report)
     first, last = ends_of(losses)
     return TrainSummary(
         steps=settings.steps,
@@ -91,35 +70,18 @@ def train(settings: TrainSettings, *, report: Callable[[StepReport], None] | Non
     )
 
 
-def initial_state(settings: TrainSettings) -> State:
-    """Weights drawn from the seed, moments at zero, step 0."""
-    params = init(settings.model, key=jax.random.key(settings.seed))
-    moments = adamw(settings.optimizer, steps=settings.steps).init(params)
-    return State(jnp.zeros((), jnp.int32), params, moments)
-
-
-def update(state: State, windows: Int[Array, "B W"], settings: TrainSettings) -> tuple[State, Metrics]:
-    """Take one step on windows of W = T + 1 tokens, each token but a window's first being a target."""
-    optimizer = adamw(settings.optimizer, steps=settings.steps)
-    dtype = jnp.dtype(settings.compute_dtype)
-    loss, gradient = jax.value_and_grad(mean_loss)(
-        state.params, windows[:, :-1], windows[:, 1:], settings.model, compute_dtype=dtype
-    )
-    change, moments = optimizer.update(gradient, state.moments, state.params)
-    rate = jnp.asarray(learning_rate(settings.optimizer, steps=settings.steps)(state.step))
-    metrics = Metrics(loss, optax.tree.norm(gradient), rate)
-    return State(state.step + 1, optax.apply_updates(state.params, change), moments), metrics
-
-
 def _run(
-    settings: TrainSettings, mixture: Mixture, report: Callable[[StepReport], None] | None
+    settings: TrainSettings,
+    mixture: Mixture,
+    laid: tuple[Layout, Execution],
+    report: Callable[[StepReport], None] | None,
 ) -> tuple[list[float], float, float]:
     """Return the loss of each step, the seconds of compilation and those of the steps."""
     os.makedirs(settings.output_folder, exist_ok=True)
     with open(os.path.join(settings.output_folder, "config.yaml"), "w", encoding="utf-8") as config:
         yaml.safe_dump(settings.model_dump(), config, sort_keys=False)
     begun = time.perf_counter()
-    compiled, state = _compile(settings, mixture)
+    compiled, state = _compile(settings, mixture, *laid)
     started = time.perf_counter()
     losses = []
     shown = nullcontext(report) if report else progress(steps=settings.steps, log_every=settings.log_every)
@@ -132,14 +94,10 @@ def _run(
     return losses, started - begun, time.perf_counter() - started
 
 
-def _compile(settings: TrainSettings, mixture: Mixture) -> tuple[Update, State]:
-    """Draw the first state and compile the step ahead, so that no step's time holds it.
-
-    The step donates its state: the new one takes the old one's memory.
-    """
-    state = jax.jit(lambda: initial_state(settings))()
-    step = jax.jit(lambda state, windows: update(state, windows, settings), donate_argnums=0)
-    return step.lower(state, mixture.batch(0)).compile(), state
+def _compile(settings: TrainSettings, mixture: Mixture, layout: Layout, how: Execution) -> tuple[Update, State]:
+    """Draw the first state and compile the step ahead, so that no step's time holds it."""
+    state = jax.jit(lambda: initial_state(settings), out_shardings=state_layout(settings, layout))()
+    return jit_update(settings, layout, how).lower(state, mixture.batch(0)).compile(), state
 
 
 def _steps(step: Update, state: State, mixture: Mixture, settings: TrainSettings) -> Iterator[StepReport]:

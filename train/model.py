@@ -15,12 +15,15 @@ Dimension letters, in annotations and einsums alike:
 # ruff: noqa: F722 -- the strings in the annotations are jaxtyping's dimensions, not forward references
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from train.execution import PLAIN, Execution, saved
+from train.loss import chunked_scores
 
 INIT_STD = 0.02
 
@@ -103,6 +106,13 @@ class Params(NamedTuple):
     unembedding: Float[Array, "D V"]
 
 
+#: The dimensions of each weight of one block, by letter, for :mod:`train.sharding` to lay over a mesh; rows of the
+#: embedding are looked up, not multiplied, and stay together.
+AXES: Any = Params._make(
+    ["_ D", Layer._make(["D", "D H A", "D H A", "D H A", "H A D", "D", "D F", "D F", "F D"]), "D", "D V"]
+)
+
+
 def init(settings: ModelSettings, *, key: Key[Array, ""]) -> Params:
     """Draw float32 master weights.
 
@@ -167,39 +177,85 @@ def mean_loss(
     settings: ModelSettings,
     *,
     compute_dtype: jnp.dtype,
+    how: Execution = PLAIN,
 ) -> Float[Array, ""]:
     """Mean cross-entropy of ``targets`` given ``tokens``, in nats per token, in float32."""
-    return cross_entropy(logits(params, tokens, settings, compute_dtype=compute_dtype), targets)
+    chosen, normalizer = target_scores(params, tokens, targets, settings, compute_dtype=compute_dtype, how=how)
+    return jnp.mean(normalizer - chosen)
 
 
-def cross_entropy(scores: Float[Array, "B T V"], targets: Int[Array, "B T"]) -> Float[Array, ""]:
-    """Mean of ``logsumexp(scores) - scores[target]`` over all positions, in nats per token."""
-    chosen = jnp.take_along_axis(scores, targets[..., None], axis=-1)[..., 0]
-    return jnp.mean(jax.nn.logsumexp(scores, axis=-1) - chosen)
+def target_scores(
+    params: Params,
+    tokens: Int[Array, "B T"],
+    targets: Int[Array, "B T"],
+    settings: ModelSettings,
+    *,
+    compute_dtype: jnp.dtype,
+    how: Execution = PLAIN,
+    segments: Int[Array, "B T"] | None = None,
+) -> tuple[Float[Array, "B T"], Float[Array, "B T"]]:
+    """The logit of each target, and the logarithm of the sum of all exponentiated logits beside it, in float32.
+
+    Their difference is the target's log-probability. No (B, T, V) logits are held where ``how.loss_chunks`` is above 1;
+    with 1, computing them twice is still faster than keeping what their derivative needs.
+    """
+    x = hidden(params, tokens, settings, compute_dtype=compute_dtype, how=how, segments=segments)
+    return chunked_scores(x, params.unembedding, targets, how.loss_chunks, how)
 
 
 def logits(
-    params: Params, tokens: Int[Array, "B T"], settings: ModelSettings, *, compute_dtype: jnp.dtype
+    params: Params,
+    tokens: Int[Array, "B T"],
+    settings: ModelSettings,
+    *,
+    compute_dtype: jnp.dtype,
+    how: Execution = PLAIN,
+    segments: Int[Array, "B T"] | None = None,
 ) -> Float[Array, "B T V"]:
     """Score the next token at every position, in float32; position t sees tokens 0 to t only.
 
     Args:
-        params: Master weights; the matrices are cast to ``compute_dtype`` here, once.
+        params: Master weights; the matrices are cast to ``compute_dtype`` here.
         tokens: Token ids, each below ``vocab_size``: a larger one is clamped by JAX without a word.
         settings: The shape ``params`` was drawn with.
         compute_dtype: Of matrix products and of the residual stream.
+        how: Kernels, sharding and memory.
+        segments: The document of each token, for a mask that keeps documents apart; ``None`` is LLaMA's way, without.
     """
-    params = jax.tree.map(
-        lambda weight, matrix: weight.astype(compute_dtype) if matrix else weight, params, is_matrix(params)
-    )
+    x = hidden(params, tokens, settings, compute_dtype=compute_dtype, how=how, segments=segments)
+    unembedding = ready(params.unembedding, AXES.unembedding, compute_dtype, how)
+    return how.place(jnp.einsum("BTD,DV->BTV", x, unembedding, preferred_element_type=jnp.float32), "B T V")
+
+
+def hidden(
+    params: Params,
+    tokens: Int[Array, "B T"],
+    settings: ModelSettings,
+    *,
+    compute_dtype: jnp.dtype,
+    how: Execution = PLAIN,
+    segments: Int[Array, "B T"] | None = None,
+) -> Float[Array, "B T D"]:
+    """The residual stream after the last block, normalised: what logits are made from.
+
+    Rows of the embedding are looked up in float32, and so its gradient, a sum over all tokens of the batch, keeps its
+    last bits.
+    """
     cos, sin = rotary_table(tokens.shape[1], settings.head_size, theta=settings.rope_theta)
 
     def step(x: Float[Array, "B T D"], layer: Layer) -> tuple[Float[Array, "B T D"], None]:
-        return block(x, layer, cos, sin, eps=settings.norm_eps), None
+        layer = jax.tree.map(lambda weight, axes: ready(weight, axes, compute_dtype, how), layer, AXES.layers)
+        return block(x, layer, cos, sin, eps=settings.norm_eps, how=how, segments=segments), None
 
-    x, _ = jax.lax.scan(step, params.embedding[tokens], params.layers)
-    x = rms_norm(x, params.final_norm, eps=settings.norm_eps)
-    return jnp.einsum("BTD,DV->BTV", x, params.unembedding, preferred_element_type=jnp.float32)
+    embedding = how.gather(params.embedding, AXES.embedding)
+    x = how.place(embedding[tokens].astype(compute_dtype), "B T D")
+    x, _ = jax.lax.scan(how.remat(step), x, params.layers)
+    return rms_norm(x, how.gather(params.final_norm, AXES.final_norm), eps=settings.norm_eps)
+
+
+def ready(weight: Array, axes: str, dtype: jnp.dtype, how: Execution) -> Array:
+    """Make a weight ready for use: matrices are cast first, so that their pieces travel in the compute dtype."""
+    return how.gather(weight.astype(dtype) if " " in axes else weight, axes)
 
 
 def block(
@@ -209,14 +265,18 @@ def block(
     sin: Float[Array, "T R"],
     *,
     eps: float,
+    how: Execution = PLAIN,
+    segments: Int[Array, "B T"] | None = None,
 ) -> Float[Array, "B T D"]:
     """One transformer block: attention, then feed-forward, each normalised before and added to ``x`` after."""
     normed = rms_norm(x, layer.attention_norm, eps=eps)
-    query = rotate(jnp.einsum("BTD,DHA->BTHA", normed, layer.query), cos, sin)
-    key = rotate(jnp.einsum("BTD,DHA->BTHA", normed, layer.key), cos, sin)
-    value = jnp.einsum("BTD,DHA->BTHA", normed, layer.value)
-    x = x + jnp.einsum("BTHA,HAD->BTD", causal_attention(query, key, value), layer.output)
-    return x + swiglu(rms_norm(x, layer.ffn_norm, eps=eps), layer)
+    query = rotate(how.place(jnp.einsum("BTD,DHA->BTHA", normed, layer.query), "B T H A"), cos, sin)
+    key = rotate(how.place(jnp.einsum("BTD,DHA->BTHA", normed, layer.key), "B T H A"), cos, sin)
+    value = how.place(jnp.einsum("BTD,DHA->BTHA", normed, layer.value), "B T H A")
+    query, key, value = saved(query, "query"), saved(key, "key"), saved(value, "value")
+    attended = how.place(how.attend(query, key, value, segments), "B T H A")
+    x = x + saved(how.place(jnp.einsum("BTHA,HAD->BTD", attended, layer.output), "B T D"), "output")
+    return x + how.place(swiglu(rms_norm(x, layer.ffn_norm, eps=eps), layer, how), "B T D")
 
 
 def rms_norm(x: Float[Array, "*B D"], gain: Float[Array, " D"], *, eps: float) -> Float[Array, "*B D"]:
@@ -249,18 +309,8 @@ def rotate(x: Float[Array, "B T H A"], cos: Float[Array, "T R"], sin: Float[Arra
     return turned.astype(x.dtype)
 
 
-def causal_attention(
-    query: Float[Array, "B T H A"], key: Float[Array, "B S H A"], value: Float[Array, "B S H A"]
-) -> Float[Array, "B T H A"]:
-    """Attend to the own and earlier positions: ``softmax(q k / sqrt(A)) v``, the softmax in float32."""
-    scores = jnp.einsum("BTHA,BSHA->BHTS", query, key, preferred_element_type=jnp.float32)
-    past = jnp.tri(query.shape[1], key.shape[1], dtype=bool)
-    scores = jnp.where(past, scores / math.sqrt(query.shape[-1]), -jnp.inf)
-    return jnp.einsum("BHTS,BSHA->BTHA", jax.nn.softmax(scores, axis=-1).astype(value.dtype), value)
-
-
-def swiglu(x: Float[Array, "B T D"], layer: Layer) -> Float[Array, "B T D"]:
+def swiglu(x: Float[Array, "B T D"], layer: Layer, how: Execution = PLAIN) -> Float[Array, "B T D"]:
     """``down(silu(gate(x)) * up(x))`` (Shazeer, 2020, eq. 6)."""
-    gate = jax.nn.silu(jnp.einsum("BTD,DF->BTF", x, layer.gate))
-    up = jnp.einsum("BTD,DF->BTF", x, layer.up)
-    return jnp.einsum("BTF,FD->BTD", gate * up, layer.down)
+    gate = saved(how.place(jnp.einsum("BTD,DF->BTF", x, layer.gate), "B T F"), "gate")
+    up = saved(how.place(jnp.einsum("BTD,DF->BTF", x, layer.up), "B T F"), "up")
+    return jnp.einsum("BTF,FD->BTD", jax.nn.silu(gate) * up, layer.down)

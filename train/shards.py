@@ -4,9 +4,10 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from tokenizer.manifest import MANIFEST_NAME
+from tokenizer.manifest import MANIFEST_NAME, Manifest
 from tokenizer.mixture import PLAN_NAME, MixturePlan
 from tokenizer.reader import TokenShards
+from train.config import DocumentMask
 from train.model import ModelSettings
 
 
@@ -107,6 +108,21 @@ def with_vocabulary(model: ModelSettings, vocab_size: int) -> ModelSettings:
             f"model.vocab_size must be at least that of the token shards, {vocab_size}, or null, got {model.vocab_size}"
         )
     return model
+
+
+def check_documents(mask: DocumentMask, manifest: Manifest) -> None:
+    """Hold a document mask to what the shards say of their documents.
+
+    Raises:
+        ValueError: It looks for an id that the shards do not begin or end documents with.
+    """
+    written = {
+        "bos_id": manifest.bos_id if manifest.bos else None,
+        "eos_id": manifest.eos_id if manifest.eos else None,
+    }
+    for key, found in written.items():
+        if (asked := getattr(mask, key)) not in {found, None}:
+            raise ValueError(f"document_mask.{key} must be that of the token shards, {found}, or null, got {asked}")
 
 
 def _sources_in(folder: str) -> list[str]:

@@ -15,6 +15,7 @@ from tests.bench import (
     books,
     c4,
     code,
+    compiling,
     corpora,
     crawl,
     crawl_path,
@@ -81,6 +82,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "run.memory": whole.measure_memory,
     "run.stages": stages.measure,
     "train": training.train,
+    "train.compile": compiling.compile_ahead,
 }
 
 

@@ -16,4 +16,5 @@ import jax
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-install_import_hook(["train.model", "train.loop", "train.cache"], "beartype.beartype")
+checked = ["train.attention", "train.cache", "train.execution", "train.loop", "train.loss", "train.model", "train.step"]
+install_import_hook(checked, "beartype.beartype")

@@ -34,6 +34,38 @@ def test_the_paper_s_models_have_the_paper_s_sizes(name, billions, ffn):
     assert (settings.context, settings.head_size) == (2048, 128)
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "tokens"),
+    [
+        ("3b", 3e-4, 1.0e12),
+        ("7b", 3e-4, 1.0e12),
+        ("13b", 3e-4, 1.0e12),
+        ("33b", 1.5e-4, 1.4e12),
+        ("65b", 1.5e-4, 1.4e12),
+    ],
+)
+def test_the_paper_s_runs_have_the_paper_s_rates_batches_and_tokens(name, rate, tokens):
+    settings = TrainSettings(**load(f"{name}.yaml"))
+    assert settings.model == ModelSettings(**load(f"models/{name}.yaml"))
+    optimizer = settings.optimizer
+    assert (optimizer.learning_rate, optimizer.warmup_steps, optimizer.final_fraction) == (rate, 2000, 0.1)
+    assert (optimizer.beta1, optimizer.beta2, optimizer.weight_decay, optimizer.max_gradient_norm) == (
+        0.9,
+        0.95,
+        0.1,
+        1,
+    )
+    assert settings.batch * settings.model.context == 4 * 2**20
+    assert settings.batch * settings.model.context * settings.steps == pytest.approx(tokens, rel=1e-5)
+
+
+def test_the_small_models_are_a_tiny_one_and_openllama_s_3b():
+    tiny, three = (ModelSettings(**load(f"models/{name}.yaml")) for name in ("tiny", "3b"))
+    assert parameter_count(tiny) == 2 * 8192 * 256 + 4 * (4 * 256**2 + 3 * 256 * 768 + 2 * 256) + 256
+    assert parameter_count(three) == 3_426_473_600  # as its card says
+    assert TrainSettings(**load("tiny.yaml")).model == tiny
+
+
 def test_output_lies_under_the_data_unless_it_is_given():
     assert TrainSettings(**SMALL).output_folder == "runs/x/train"
     assert TrainSettings(**SMALL, output="y").output_folder == "y"
@@ -58,6 +90,11 @@ def test_settings_survive_their_own_yaml():
         ({"model": {"width": 10, "heads": 3}}, "width must be a multiple of heads, got width=10 and heads=3"),
         ({"model": {"widht": 10}}, "widht"),
         ({"seed": -1}, "seed"),
+        ({"accumulate": 3}, "accumulate must divide batch=8, got 3"),
+        ({"remat": "some"}, "'none', 'full', 'attention', 'linears' or 'offload'"),
+        ({"attention": "flash"}, "'auto', 'splash', 'cudnn' or 'reference'"),
+        ({"mesh": {"pipeline": 2}}, "mesh.pipeline"),
+        ({"z_loss": 0}, "z_loss"),
     ],
 )
 def test_an_impossible_setting_is_refused_with_key_and_value(changes, message):

@@ -11,7 +11,7 @@ import yaml
 
 from tokenizer.manifest import build_manifest, shard_name
 from tokenizer.shards import pack_shard
-from train import loop
+from train import step as step_module
 from train.config import TrainSettings
 from train.data import Mixture
 from train.loop import train
@@ -174,19 +174,21 @@ def test_a_diverging_run_ends_with_the_step_s_name(run, monkeypatch):
 
 def poison_after(monkeypatch, *, steps):
     """Make the weights not a number once ``steps`` are done, as an overflow would."""
-    update = loop.update
+    update = step_module.update
 
-    def poisoned(state, windows, settings):
-        state, metrics = update(state, windows, settings)
+    def poisoned(*arguments):
+        state, metrics = update(*arguments)
         broken = jnp.where(state.step >= steps, jnp.nan, 1.0)
         return state._replace(params=jax.tree.map(lambda leaf: leaf * broken, state.params)), metrics
 
-    monkeypatch.setattr(loop, "update", poisoned)
+    monkeypatch.setattr(step_module, "update", poisoned)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"document_mask": {"bos_id": 3}}, "document_mask.bos_id must be that of the token shards, 1, or null, got 3"),
+        ({"mesh": {"data": 3}}, "mesh data x fsdp x tensor = 3x1x1 does not take 8 devices"),
         ({"sources": {"b": 1}}, r"sources\.b: no such token shards in .*tokens, there are a"),
         ({"model": {"width": 32, "heads": 2, "vocab_size": 47}}, "model.vocab_size must be at least .* 48, .* got 47"),
         ({"model": {"width": 32, "heads": 2, "context": 5000}}, "source a holds 4880 tokens, .* takes 5001"),

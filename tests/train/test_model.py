@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from train.attention import causal_attention
+from train.loss import cross_entropy
 from train.model import (
     Layer,
     ModelSettings,
     Params,
-    causal_attention,
-    cross_entropy,
     init,
     is_matrix,
     logits,

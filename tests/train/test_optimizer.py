@@ -85,6 +85,33 @@ def test_three_steps_of_adamw_equal_a_float64_reference(scale):
         np.testing.assert_allclose(ours, theirs, atol=5e-7)
 
 
+def test_a_step_equals_torch_s_adamw_with_its_clipping_and_the_same_schedule():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32) / 10, params_of(0.0))
+    gradient = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), params)
+    theirs = [torch.nn.Parameter(torch.from_numpy(leaf.copy())) for leaf in jax.tree.leaves(params)]
+    for weight, slope in zip(theirs, jax.tree.leaves(gradient), strict=True):
+        weight.grad = torch.from_numpy(slope.copy())
+    groups = [
+        {
+            "params": [
+                w for w, matrix in zip(theirs, jax.tree.leaves(is_matrix(params)), strict=True) if matrix is decays
+            ]
+        }
+        | {"weight_decay": 0.1 if decays else 0.0}
+        for decays in (True, False)
+    ]
+    adam = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.95), eps=1e-8)
+    torch.optim.lr_scheduler.LambdaLR(adam, lambda step: (step + 1) / 4)  # the warm-up of SCHEDULE
+    assert float(torch.nn.utils.clip_grad_norm_(theirs, 1.0)) > 10
+    adam.step()
+    optimizer = adamw(SCHEDULE, steps=12)
+    ours, _ = take_step(optimizer)(gradient, jax.jit(optimizer.init)(params), params)
+    for mine, weight in zip(jax.tree.leaves(ours), theirs, strict=True):
+        np.testing.assert_allclose(mine, weight.detach().numpy(), rtol=0, atol=5e-8)
+
+
 def test_with_no_gradient_matrices_shrink_and_gains_stay():
     params, optimizer = params_of(1.0), adamw(SCHEDULE, steps=12)
     after, _ = take_step(optimizer)(params_of(0.0), jax.jit(optimizer.init)(params), params)
