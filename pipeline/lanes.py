@@ -12,12 +12,14 @@ import functools
 import multiprocessing
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -52,12 +54,17 @@ class SideBySide:
     def __call__(self, run: Run, chains: Sequence[Chain]) -> None:
         """Run chains to their ends and add to the run's results, in the chains' order.
 
+        Single stages that read less in all than makes one more process worth its start run in this one.
+
         Raises:
             RunFailed: A stage failed, or a lane died; the others have been stopped.
             SettingsError: A setting turned out to be wrong.
             KeyboardInterrupt: The run, or a lane, was interrupted.
         """
-        if len(chains) < 2:  # noqa: PLR2004 - there is nothing to run beside
+        small = (
+            all(chain.single for chain in chains) and sum(chain.size for chain in chains) < self.engine.bytes_per_worker
+        )
+        if small or len(chains) < 2:  # noqa: PLR2004 - there is nothing to run beside
             one_after_another(run, chains)
             return
         _prepare()
@@ -88,12 +95,24 @@ def fair_share(slots: int, free: int, size: int, sizes: Sequence[int]) -> int:
 
 def _prepare() -> None:
     """Start the process that lanes are forked from."""
-    _FORKING.set_forkserver_preload(["pipeline.launch"])
+    _FORKING.set_forkserver_preload(["pipeline.lane_preload"])
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it is for the lanes to be interrupted
     try:
-        forkserver.ensure_running()
+        with _no_main_module():
+            forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Hide the main module: multiprocessing would run it in each lane, where nothing is asked of it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @dataclass(slots=True)
@@ -189,7 +208,8 @@ class _Board:
         ours, theirs = _FORKING.Pipe()
         arguments = theirs, self.run.log_path(chain.name), assignment, cloudpickle.dumps(chain)
         process = _FORKING.Process(target=run_lane, args=arguments, name=chain.name)
-        process.start()
+        with _no_main_module():
+            process.start()
         theirs.close()
         self._lanes[ours] = _Lane(chain, process, ours)
 

@@ -83,12 +83,14 @@ class Chain:
         recipe: Gives the stages. It may travel to another process.
         size: Bytes of input, by which chains share workers.
         needed: Whether another chain asks for its results.
+        single: Whether it is one stage, whose input says what it is worth.
     """
 
     name: str
     recipe: "Callable[[Run], Recipe]"
     size: int = 0
     needed: bool = False
+    single: bool = False
 
 
 def one_after_another(run: "Run", chains: Sequence[Chain]) -> None:
@@ -176,7 +178,9 @@ class Run:
                     result = self.results[step.name] = self._stage(step)
 
     def _together(self, stages: Sequence[Stage]) -> list[StageResult]:
-        chains = [Chain(stage.name, functools.partial(_alone, stage), stage.work.total_bytes) for stage in stages]
+        chains = [
+            Chain(stage.name, functools.partial(_alone, stage), stage.work.total_bytes, single=True) for stage in stages
+        ]
         self.beside(self, chains)
         return [self.results[stage.name] for stage in stages]
 

@@ -37,7 +37,7 @@ def stage(folder: Path | str, name: str, act: Callable[[], object]) -> Stage:
         act()
         write_commit(str(folder), name, Commit(name, 0, read=1, kept=1, bytes_in=7))
 
-    return Stage(name, {}, {}, LauncherWork(work, "working"))
+    return Stage(name, {}, {}, LauncherWork(work, "working", total_bytes=7))
 
 
 def chain(folder: Path | str, name: str, *acts: Callable[[], object], size: int = 0) -> Chain:
@@ -50,9 +50,9 @@ def chain(folder: Path | str, name: str, *acts: Callable[[], object], size: int 
     return Chain(name, recipe, size)
 
 
-def new_run(folder: Path, chains: Sequence[str], slots: int = 2, console: Console | None = None) -> Run:
+def new_run(folder: Path, chains: Sequence[str], slots: int = 2, console: Console | None = None, least: int = 1) -> Run:
     order = StageOrder({name: [f"{name}.{place}" for place in range(3)] for name in chains})
-    beside = SideBySide(Engine(slots), slots)
+    beside = SideBySide(Engine(slots, bytes_per_worker=least), slots)
     quiet = console or Console(quiet=True)
     return Run(str(folder), SETTINGS, Engine(1), quiet, ledger=Manifest(str(folder), order), beside=beside)
 
@@ -326,6 +326,21 @@ def test_a_recipe_gives_a_group_of_stages_and_is_handed_their_results_in_order(t
     run.execute(recipe(run))
     assert (tmp_path / "both").read_text() == "a.0,b.0"
     assert list(run.results) == ["a.0", "b.0", "c.0"]
+
+
+@pytest.mark.parametrize(("least", "processes"), [(14, 2), (15, 1)])
+def test_a_group_that_reads_little_runs_in_this_process(least: int, processes: int, tmp_path: Path) -> None:
+    def note(name: str) -> Stage:
+        return stage(tmp_path, name, lambda: (tmp_path / name).write_text(str(os.getpid())))
+
+    def recipe() -> Recipe:
+        yield from side_by_side([note("a.0"), note("b.0")])
+
+    run = new_run(tmp_path, "ab", least=least)
+    run.execute(recipe())
+    pids = {int((tmp_path / name).read_text()) for name in ("a.0", "b.0")}
+    assert len(pids) == processes
+    assert (os.getpid() in pids) == (processes == 1)
 
 
 def test_what_holds_the_run_at_work_means_the_lanes_own_run_there(tmp_path: Path) -> None:
