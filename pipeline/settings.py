@@ -108,6 +108,9 @@ class RunSettings(BaseModel):
             raise ValueError("tokens need a tokenizer: set tokens to null too, or give tokenizer")
         if self.mixture is not None and self.tokens is not None:
             self.mixture.check_sources(self.sources.names())
+        for name in sorted(set((self.tokenizer and self.tokenizer.proportions) or ()) - set(self.sources.names())):
+            there = ", ".join(sorted(self.sources.names()))
+            raise ValueError(f"tokenizer.proportions.{name}: there is no such source; there are {there}")
         return self
 
 
@@ -167,7 +170,14 @@ def _read_yaml(path: str) -> dict[str, Any]:
         raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: a config is a mapping of keys to values, not {type(values).__name__}")
-    return values
+    return {key: _unshared(value) for key, value in values.items()}
+
+
+def _unshared(value: Any) -> Any:
+    """Copy what YAML's anchors share, lest an override of one place change the others."""
+    if isinstance(value, dict):
+        return {key: _unshared(inner) for key, inner in value.items()}
+    return [_unshared(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _override(values: dict[str, Any], override: str) -> None:

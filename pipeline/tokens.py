@@ -37,7 +37,9 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     judged = {source: run.results.get(stage_name(source)) for source in documents}
     files = {source: token_inputs(run.folder, source, result, judged[source]) for source, result in documents.items()}
     kept = {source: digest_kept(result, judged[source]) for source, result in documents.items()}
-    proportions = None if run.settings.mixture is None else run.settings.mixture.proportions
+    proportions = settings.proportions
+    if proportions is None and run.settings.mixture is not None:
+        proportions = run.settings.mixture.proportions
     text_bytes = {source: sum(file.text_bytes for file in listed) for source, listed in files.items()}
     draws = plan_draws(settings, text_bytes, proportions, run.settings.held_out)
     samples = yield from side_by_side(

@@ -18,6 +18,8 @@ from tokenizer.settings import TokenizerSettings
 from tokenizer.training import TrainedTokenizer
 
 _FIRST_NON_ASCII = 0x80
+#: Settings that the card says in another place.
+_NOT_SHOWN = {"model", "proportions"}
 _COLUMNS = (
     "Source",
     "Sample bytes",
@@ -83,7 +85,7 @@ class TokenizerCard(BaseModel):
         reserved_characters: U+2585 characters left out of the sample.
         sample_full: Whether the bound on the sample left text over.
         sample_bytes_by_source: UTF-8 bytes of the documents each source gave to the sample.
-        proportions: The mixture's proportions that the sample follows; ``None`` where it goes by bytes of text.
+        proportions: Proportions that the sample follows; ``None`` where it goes by bytes of text.
         fertility: Counts for each source.
     """
 
@@ -125,7 +127,7 @@ class TokenizerCard(BaseModel):
             encoder: The same, loaded.
             sample_bytes_by_source: UTF-8 bytes of the documents each source gave to the sample.
             fertility: What :func:`measure_fertility` found.
-            proportions: The mixture's proportions that the sample follows, if any.
+            proportions: Proportions that the sample follows, if any.
 
         Returns:
             The card, sources in alphabetical order.
@@ -214,13 +216,16 @@ class TokenizerCard(BaseModel):
         if self.given:
             return [f"- Measured on {self.documents:,} documents.", *lines]
         bounded = ", where its bound ended it" if self.sample_full else ""
-        by = "bytes of text" if self.proportions is None else "the mixture's proportions"
+        by = "bytes of text" if self.proportions is None else "proportions"
         size = f"{self.documents:,} documents, {self.lines:,} lines, {self.sample_bytes:,} bytes{bounded}"
         return [
             f"- Sample: {size}, by {by}.",
             *lines,
             f"- Cut for the trainer: {self.split_lines:,} long lines; {self.reserved_characters:,} U+2585 left out.",
-            *(f"- `{name}`: {value}" for name, value in self.settings.model_dump(exclude={"model"}).items()),
+            *(
+                f"- `{name}`: {value}"
+                for name, value in self.settings.model_dump(exclude={"model", "proportions"}).items()
+            ),
         ]
 
     def _row(self, source: str) -> str:

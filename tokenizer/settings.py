@@ -5,9 +5,13 @@ unknown characters"; the values are those stored in LLaMA's published ``tokenize
 project does not vary stands as constants in :mod:`tokenizer.training`.
 """
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MIB = 1 << 20
+
+Proportion = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 #: Three special pieces, 256 byte pieces and the word boundary: a vocabulary can not be smaller.
 MIN_VOCAB_SIZE = 3 + 256 + 1
@@ -32,6 +36,8 @@ class TokenizerSettings(BaseModel):
         sample_bytes: Bound of the training text in UTF-8 bytes, line ends not counted. SentencePiece holds the sample
             in memory, 5 to 7 bytes for each byte of it (measured on 27 MB of books), so the default trains within 8
             GiB and a few minutes.
+        proportions: Share of each source in the training text, in any unit; ``None`` takes the mixture's, so that
+            another mixture is another tokenizer. Of a source without one nothing is taken.
         seed: Decides which documents are sampled, see :func:`tokenizer.sampling.is_sampled`.
         num_threads: Threads of SentencePiece's trainer. The model's bytes depend on it, so it is a constant of the
             config and never the number of cores; LLaMA used 80.
@@ -45,6 +51,7 @@ class TokenizerSettings(BaseModel):
     max_line_bytes: int = Field(default=4192, ge=64, le=65_535)
     max_piece_chars: int = Field(default=16, ge=1, le=512)
     sample_bytes: int = Field(default=1024 * MIB, ge=1 << 16, le=1 << 36)
+    proportions: dict[str, Proportion] | None = Field(default=None, min_length=1)
     seed: int = Field(default=0, ge=0, lt=1 << 64)
     num_threads: int = Field(default=16, ge=1, le=128)
 

@@ -163,6 +163,24 @@ def test_an_override_reaches_its_key_and_no_other(tmp_path: Path, override: str,
     assert len(source.dumps) == 2
 
 
+def test_an_override_of_what_an_anchor_shares_leaves_the_other_place_as_it_is(tmp_path: Path) -> None:
+    shared = {"c4": 15.0}
+    sources = {"c4": {"paths": ["*.json.gz"]}}
+    values = {"sources": sources, "mixture": {"proportions": shared}, "tokenizer": {"proportions": shared}}
+    text = yaml.safe_dump(values)
+    assert "&" in text
+    (tmp_path / "anchors.yaml").write_text(text)
+    settings = load_settings(RunSettings, str(tmp_path / "anchors.yaml"), ["mixture.proportions.c4=9"])
+    assert settings.mixture is not None
+    assert settings.tokenizer is not None
+    assert (settings.mixture.proportions, settings.tokenizer.proportions) == ({"c4": 9.0}, {"c4": 15.0})
+
+
+def test_a_proportion_of_a_source_that_is_not_read_is_named(tmp_path: Path) -> None:
+    message = fault(tmp_path, "tokenizer.proportions.books=1")
+    assert message.endswith("tokenizer.proportions.books: there is no such source; there are commoncrawl")
+
+
 def test_the_last_of_two_overrides_of_a_key_holds(tmp_path: Path) -> None:
     assert load(tmp_path, "seed=1", "seed=2").seed == 2
 

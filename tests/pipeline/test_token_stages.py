@@ -73,7 +73,7 @@ def settings(**changes: Any) -> RunSettings:
     values = {
         "name": "t",
         "sources": SOURCES,
-        "tokenizer": {"vocab_size": 400, "num_threads": 2},
+        "tokenizer": {"vocab_size": 400, "num_threads": 2, "proportions": {"c4": 1, "wikipedia": 1}},
         "tokens": {"shard_bytes": 1024},
         "held_out": {"fraction": FRACTION},
         **changes,
@@ -205,6 +205,7 @@ def test_other_proportions_run_the_mixture_and_nothing_else(run: Path, tmp_path:
         "stats/mixture.json",
         "tokens/mixture.json",
         "work/mixture/commits/mixture-00000.json",
+        "work/mixture/figures.json",
         "work/mixture/key.json",
     }
     assert re.search(r"^mixture: wikipedia has no proportion: its [\d,]+ tokens are not trained on$", said[-2])

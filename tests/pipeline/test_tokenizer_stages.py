@@ -49,7 +49,7 @@ def test_the_sample_follows_the_mixtures_proportions(files, tmp_path):
     assert card["sample_bytes_by_source"] == {"books": 16384, "web": 49152, "wiki": 0}
     assert (card["proportions"], card["sample_full"]) == ({"books": 1.0, "web": 3.0}, True)
     readme = (tmp_path / "tokenizer" / "README.md").read_text()
-    assert "by the mixture's proportions." in readme
+    assert "by proportions." in readme
     assert "No text in the sample: wiki." in readme
 
 
