@@ -108,9 +108,9 @@ class RunSettings(BaseModel):
             raise ValueError("tokens need a tokenizer: set tokens to null too, or give tokenizer")
         if self.mixture is not None and self.tokens is not None:
             self.mixture.check_sources(self.sources.names())
-        for name in sorted(set((self.tokenizer and self.tokenizer.proportions) or ()) - set(self.sources.names())):
-            there = ", ".join(sorted(self.sources.names()))
-            raise ValueError(f"tokenizer.proportions.{name}: there is no such source; there are {there}")
+        known = {*type(self.sources).model_fields, *self.sources.names()} - {"corpora"}
+        for name in sorted(set((self.tokenizer and self.tokenizer.proportions) or ()) - known):
+            raise ValueError(f"tokenizer.proportions.{name}: no such source; there are {', '.join(sorted(known))}")
         return self
 
 

@@ -4,12 +4,13 @@ Stages: ``<source>.tokenizer_sample`` and ``<source>.tokens`` for each source, `
 and ``mixture`` for the run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pipeline.decontamination_verdicts import stage_name
 from pipeline.files import join, read_bytes
 from pipeline.mixture_stage import MIXTURE, mixture_stage, read_plan
 from pipeline.run import Recipe, Run
+from pipeline.settings import RunSettings
 from pipeline.stage import StageResult, side_by_side
 from pipeline.token_inputs import digest_kept, token_inputs
 from pipeline.token_shards import MANIFESTS, manifests_stage, plan_token_shards, tokens_stage
@@ -37,9 +38,7 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     judged = {source: run.results.get(stage_name(source)) for source in documents}
     files = {source: token_inputs(run.folder, source, result, judged[source]) for source, result in documents.items()}
     kept = {source: digest_kept(result, judged[source]) for source, result in documents.items()}
-    proportions = settings.proportions
-    if proportions is None and run.settings.mixture is not None:
-        proportions = run.settings.mixture.proportions
+    proportions = _proportions(run.settings, documents)
     text_bytes = {source: sum(file.text_bytes for file in listed) for source, listed in files.items()}
     draws = plan_draws(settings, text_bytes, proportions, run.settings.held_out)
     samples = yield from side_by_side(
@@ -62,3 +61,11 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     yield mixture_stage(run, run.settings.mixture, list(documents), sealed.digest)
     for note in read_plan(run.folder).notes():
         run.say(MIXTURE, note)
+
+
+def _proportions(settings: RunSettings, sources: Collection[str]) -> Mapping[str, float] | None:
+    """Give the share of each source in the tokenizer's sample, those left out that the run does not read."""
+    given = settings.tokenizer.proportions if settings.tokenizer is not None else None
+    if given is None and settings.mixture is not None:
+        given = settings.mixture.proportions
+    return None if given is None else {source: share for source, share in given.items() if source in sources}

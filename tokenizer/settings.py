@@ -37,7 +37,8 @@ class TokenizerSettings(BaseModel):
             in memory, 5 to 7 bytes for each byte of it (measured on 27 MB of books), so the default trains within 8
             GiB and a few minutes.
         proportions: Share of each source in the training text, in any unit; ``None`` takes the mixture's, so that
-            another mixture is another tokenizer. Of a source without one nothing is taken.
+            another mixture is another tokenizer. Of a source without one nothing is taken, and one
+            that the run does not read is passed over.
         seed: Decides which documents are sampled, see :func:`tokenizer.sampling.is_sampled`.
         num_threads: Threads of SentencePiece's trainer. The model's bytes depend on it, so it is a constant of the
             config and never the number of cores; LLaMA used 80.

@@ -176,9 +176,12 @@ def test_an_override_of_what_an_anchor_shares_leaves_the_other_place_as_it_is(tm
     assert (settings.mixture.proportions, settings.tokenizer.proportions) == ({"c4": 9.0}, {"c4": 15.0})
 
 
-def test_a_proportion_of_a_source_that_is_not_read_is_named(tmp_path: Path) -> None:
-    message = fault(tmp_path, "tokenizer.proportions.books=1")
-    assert message.endswith("tokenizer.proportions.books: there is no such source; there are commoncrawl")
+def test_a_proportion_in_the_tokenizers_text_of_a_source_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    names = "arxiv, books, c4, commoncrawl, github, stackexchange, wikipedia"
+    assert fault(tmp_path, "tokenizer.proportions.boks=1").endswith(
+        f"tokenizer.proportions.boks: no such source; there are {names}"
+    )
+    assert load(tmp_path, "tokenizer.proportions.books=1").tokenizer.proportions == {"books": 1.0}  # not read
 
 
 def test_the_last_of_two_overrides_of_a_key_holds(tmp_path: Path) -> None:

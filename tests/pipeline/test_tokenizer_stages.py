@@ -162,7 +162,7 @@ def test_a_shard_with_a_document_that_differs_is_written_as_sentencepiece_has_it
     monkeypatch.setattr(token_shards, "load_encoder", lambda _: Encoder.from_bytes(model, engine=lambda text: b"\7\0"))
     source = files["wiki"][0]
     unit = token_shards.TokenUnit("wiki", 0, 1, (TokenInput("wiki", 0, source.path, source.size, 6000),), source.size)
-    writer = token_shards._WriteTokenShard(str(tmp_path), "wiki.tokens", TokenShardSettings())
+    writer = token_shards._WriteTokenShard(str(tmp_path), "wiki.tokens", TokenShardSettings(), None)
     list(writer.process((unit, frozenset())))
     ids = np.fromfile(next((tmp_path / "tokens" / "wiki").glob("*.bin")), "<u2")
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)
