@@ -20,9 +20,9 @@ _DITTO = '"'
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _ASSUMED = (
     "Estimated from the figures of make bench BENCH=run.stages ({measured}), {here}for cores and inputs like those, "
-    "one stage after the other; side by side they take less. For inputs of 50 MB and more time should be right within "
-    "a factor of 2, disk within 30 %; a smaller run takes a few seconds more or less. Reading from a network, and a "
-    "cluster's start, come on top."
+    "stage after stage; side by side the memory of several adds up. For inputs of 50 MB and more time should be "
+    "right within a factor of 2, disk within 30 %; a smaller run takes a few seconds more or less. Reading from a "
+    "network, and a cluster's start, come on top."
 )
 
 

@@ -39,7 +39,10 @@ _OF_LAUNCHER = frozenset(
         "commoncrawl.cutoffs",
         "commoncrawl.cited_urls",
         "commoncrawl.reference_model",
+        "evaluation_ngrams",
+        "matched_ngrams",
         "tokenizer",
+        "mixture",
         "token_manifests",
     }
 )

@@ -55,6 +55,12 @@ def write_figures(run: str, stage: str, figures: StageFigures) -> None:
     write_json(_path(run, stage), asdict(figures))
 
 
+def read_figures(run: str, stage: str) -> StageFigures | None:
+    """Read what a stage took when it last ran, if that is kept."""
+    path = _path(run, stage)
+    return StageFigures(**read_json(path)) if exists(path) else None
+
+
 def _path(run: str, stage: str) -> str:
     return join(run, "work", stage, "figures.json")
 

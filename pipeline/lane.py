@@ -24,7 +24,7 @@ from rich.console import Console
 from pipeline.inputs import InputFile
 from pipeline.quiet import keep_quiet
 from pipeline.run import Chain, Run, RunFailed, set_at_work
-from pipeline.runner import Engine, beam_options, kill_workers
+from pipeline.runner import Engine, beam_options, kill_workers, mark_workers
 from pipeline.settings import RunSettings, SettingsError
 from pipeline.stage import Job, StageResult
 
@@ -92,6 +92,7 @@ class Link:
             while (reply := self._connection.recv()) is not None:
                 self._replies.put(reply[0])
             os.kill(os.getpid(), signal.SIGINT)
+            kill_workers()  # a terminal interrupts them too, and Beam's clean-up waits for them
             while True:
                 self._connection.recv()
         except (EOFError, OSError):
@@ -141,6 +142,7 @@ class LinkedResults(dict[str, StageResult]):
 
     def __missing__(self, name: str) -> StageResult:
         result: StageResult = self._link.ask("wait", name)
+        super().__setitem__(name, result)  # known now; the other end need not be told
         return result
 
 
@@ -225,6 +227,7 @@ def interruptible() -> None:
 
 def _open(link: Link, given: Assignment) -> Run:
     os.environ.update(given.environment)
+    mark_workers()
     for plugin in beam_options(given.engine.flags).view_as(SetupOptions).beam_plugins or ():
         importlib.import_module(plugin.rpartition(".")[0])
     console = Console(file=cast(IO[str], _Lines(link)), width=given.width, color_system=None, force_terminal=False)

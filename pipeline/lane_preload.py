@@ -6,6 +6,9 @@ Each lane would do so for itself, and by that write on memory that it shares wit
 import gc
 
 import pipeline.launch  # noqa: F401 - for the lanes
+from pipeline.stage import code_version
+
+code_version()  # of the code that lanes run, were it edited while they do
 
 gc.collect()
 gc.freeze()

@@ -28,7 +28,7 @@ from apache_beam.internal.cloudpickle import cloudpickle
 from pipeline.lane import Assignment, run_lane
 from pipeline.progress import Bars
 from pipeline.run import Chain, Run, RunFailed, one_after_another
-from pipeline.runner import Engine, WorkerDied
+from pipeline.runner import Engine, WorkerDied, kill_workers_of
 from pipeline.settings import SettingsError
 from pipeline.stage import StageResult
 
@@ -117,7 +117,7 @@ def _no_main_module() -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Lane:
-    """A lane as the launching process knows it; ``asks`` is the result it waits for."""
+    """A lane as the launching process knows it; ``asks`` is the result it waits for, ``works`` whether a job runs."""
 
     chain: Chain
     process: ForkServerProcess
@@ -125,6 +125,7 @@ class _Lane:
     held: int = 1
     asks: str = ""
     stage: str = ""
+    works: bool = False
 
 
 @dataclass(slots=True)
@@ -172,7 +173,7 @@ class _Board:
         assignment = cloudpickle.dumps(self._assignment())
         while self._queue or self._lanes:
             self._answer_waiting()
-            while self._queue and self._free() > 0:
+            while self._queue and self._free() > self._owed():
                 self._start(self._queue.pop(0), assignment)
             if all(lane.asks for lane in self._lanes.values()):
                 lane = next(iter(self._lanes.values()))
@@ -216,6 +217,12 @@ class _Board:
     def _free(self) -> int:
         return self.slots - sum(lane.held for lane in self._lanes.values())
 
+    def _owed(self) -> int:
+        """Count the workers that lanes will ask for with their next job; a job keeps those that it began with."""
+        return sum(
+            max(0, self._share(lane) - lane.held) for lane in self._lanes.values() if not lane.works and not lane.asks
+        )
+
     def _share(self, lane: _Lane) -> int:
         waiting = [chain.size for chain in self._queue]
         sizes = [*waiting, *(other.chain.size for other in self._lanes.values())]
@@ -241,11 +248,12 @@ class _Board:
         lane.asks, lane.held = stage, 0
 
     def _lend(self, lane: _Lane, wanted: int) -> None:
-        lane.held = min(wanted, self._share(lane))
+        lane.works = True
+        lane.held = min(wanted, self._share(lane)) if self.engine.is_local else 1
         self._reply(lane, lane.held)
 
     def _take_back(self, lane: _Lane) -> None:
-        lane.held = 1
+        lane.works, lane.held = False, 1
 
     def _fail(self, lane: _Lane, kind: str, message: str, log: str) -> None:
         self._close(lane)
@@ -265,6 +273,7 @@ class _Board:
 
     def _died(self, lane: _Lane) -> None:
         self._close(lane)
+        kill_workers_of(lane.process.pid)
         gone = f"its process ended with return code {lane.process.exitcode}"
         name = lane.stage or lane.chain.name
         raise RunFailed(
@@ -277,7 +286,8 @@ class _Board:
     def _close(self, lane: _Lane) -> None:
         self._lanes.pop(lane.connection)
         lane.connection.close()
-        lane.process.join()
+        lane.process.join(_PATIENCE_SECONDS)
+        _kill(lane.process)
 
 
 def _failure(kind: str, message: str, log: str) -> BaseException:

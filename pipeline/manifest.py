@@ -68,14 +68,12 @@ class Manifest:
     def _load(self) -> None:
         try:
             content = read_json(self._path)
-            found = content["format"]
-            self._inputs, self.stages = content["inputs"], content["stages"]
+            found, inputs, stages = content["format"], content["inputs"], content["stages"]
         except (ValueError, KeyError, TypeError) as error:
             raise ManifestError(f"{self._path}: not a manifest of this program") from error
         if found != FORMAT:
             raise ManifestError(f"{self._path}: written in format {found}, this version reads {FORMAT}")
-        self._inputs = content["inputs"]
-        self.stages = content["stages"]
+        self._inputs, self.stages = inputs, stages
 
     def known_inputs(self, source: str) -> dict[str, InputFile]:
         """Give the fingerprints of a source's raw files as last recorded, by path."""
@@ -119,7 +117,7 @@ class Manifest:
         return [path for path in outputs if path.endswith("/manifest.json")]
 
     def order_stages(self, names: Sequence[str]) -> list[str]:
-        """Put the entries into the order the stages ran in, and take away those of stages that are no part of the run.
+        """Put the entries into the order of their dependencies, and take away those that are no part of the run.
 
         Returns:
             The names taken away: whatever they wrote is not vouched for any more.

@@ -23,7 +23,7 @@ from pipeline.runner import Engine
 from pipeline.settings import RunSettings, load_settings
 from pipeline.sources import commoncrawl, perplexity
 from pipeline.sources.crawl_documents import DOCUMENTS
-from pipeline.stage import Stage, StageResult, UnitWork
+from pipeline.stage import Group, Stage, StageResult, UnitWork
 from pipeline.tokenizer_stages import TOKENIZER
 
 
@@ -211,8 +211,7 @@ def _drive(run: Run, results: Results, names: Sequence[str], recipe: Recipe) -> 
         except Waits as wait:
             waits_for = str(wait)
             break
-        several = item if isinstance(item, list) else getattr(item, "stages", None)
-        group = [look_at(run, stage) for stage in (several if several is not None else [item])]
+        group = [look_at(run, stage) for stage in (item.stages if isinstance(item, Group) else [item])]
         yield from group
         last = max([last, *(names.index(planned.name) for planned in group if planned.name in names)])
         undone = [planned.name for planned in group if planned.result is None]
@@ -220,7 +219,7 @@ def _drive(run: Run, results: Results, names: Sequence[str], recipe: Recipe) -> 
         waits_for = undone[0] if undone else ""
         found = [planned.result for planned in group]
         results.update({result.name: result for result in found if result is not None})
-        reply = found if several is not None else found[0]
+        reply = found if isinstance(item, Group) else found[0]
     yield from _follow(results, names[last + 1 :], waits_for)
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from pipeline.batch import StepFailed
 from pipeline.commits import Commit, commit_path, damaged_commits, list_commits, read_commits, summarize
 from pipeline.document import Shard
-from pipeline.figures import StageFigures, write_figures
+from pipeline.figures import StageFigures, read_figures, write_figures
 from pipeline.files import delete, exists, is_local, join, match, read_json, write_bytes, write_json
 from pipeline.inputs import InputFile, fingerprint_inputs
 from pipeline.manifest import Manifest, versions
@@ -224,7 +224,8 @@ class Run:
         if len(commits) > resumed or not resumed:
             size = result.stats["bytes_in"] - sum(commit.bytes_in for commit in committed)
             write_figures(self.folder, stage.name, StageFigures(seconds, size, peak, resumed, time.time()))
-        self._record(stage, result, seconds)
+        before = read_figures(self.folder, stage.name)  # where nothing was left to do, what it took then
+        self._record(stage, result, seconds if before is None else before.seconds)
         self.say(stage.name, _done(result.stats, seconds))
         return result
 

@@ -33,6 +33,7 @@ from pipeline.stage import Job
 _WORKER = "apache_beam.runners.worker.sdk_worker_main"
 #: About a second's work on compressed crawl text.
 BYTES_PER_WORKER = 8 << 20
+_OWNER = "LLAMA_CORPUS_LANE"
 _WORKER_GONE = "Worker subprocess exited"
 _PATIENCE_SECONDS = 5.0
 _INTERRUPTED = f"{_WORKER_GONE} with return code -{signal.SIGINT.value}"
@@ -51,6 +52,11 @@ class Engine:
     workers: int
     flags: tuple[str, ...] = ()
     bytes_per_worker: int = BYTES_PER_WORKER
+
+    @property
+    def is_local(self) -> bool:
+        """Whether graphs run in worker processes of this machine, not on a runner of the user's choice."""
+        return beam_options(self.flags).view_as(StandardOptions).runner is None
 
     def workers_for(self, job: Job) -> int:
         """Say how many local worker processes a job is worth."""
@@ -160,6 +166,19 @@ def kill_workers() -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             if _WORKER in child.cmdline():
                 child.kill()
+
+
+def mark_workers() -> None:
+    """Let worker processes that this one starts be known as its own when it is gone."""
+    os.environ[_OWNER] = str(os.getpid())
+
+
+def kill_workers_of(owner: int | None) -> None:
+    """Kill the worker processes of a process that is gone and had marked them."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if _WORKER in process.cmdline() and process.environ().get(_OWNER) == str(owner):
+                process.kill()
 
 
 def beam_options(flags: Sequence[str]) -> PipelineOptions:

@@ -57,7 +57,7 @@ class TokenUnit:
 
 
 def plan_token_shards(
-    source: str, files: Sequence[TokenInput], bytes_per_token: float, settings: TokenShardSettings
+    source: str, files: Sequence[TokenInput], bytes_per_token: float, id_bytes: int, settings: TokenShardSettings
 ) -> list[TokenUnit]:
     """Share a source's documents files out over token shards.
 
@@ -65,6 +65,7 @@ def plan_token_shards(
         source: The source.
         files: Its documents files.
         bytes_per_token: What the tokenizer's card says of the source, to estimate tokens from text.
+        id_bytes: Bytes of an id.
         settings: The shards' target size and the seed of the files' order.
 
     Returns:
@@ -77,7 +78,7 @@ def plan_token_shards(
             groups.append([])
             size = 0.0
         groups[-1].append(files[place])
-        size += 2 * files[place].text_bytes / bytes_per_token
+        size += id_bytes * files[place].text_bytes / bytes_per_token
     return [
         TokenUnit(source, index, len(groups), tuple(group), sum(file.size for file in group))
         for index, group in enumerate(groups)

@@ -16,6 +16,7 @@ from pipeline.token_inputs import digest_kept, token_inputs
 from pipeline.token_shards import MANIFESTS, manifests_stage, plan_token_shards, tokens_stage
 from pipeline.tokenizer_stages import CARD_PATH, TOKENIZER, plan_draws, sample_stage, tokenizer_stage
 from tokenizer.card import TokenizerCard
+from tokenizer.encoding import id_dtype
 from tokenizer.sampling import bounded
 
 
@@ -50,9 +51,10 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
         run.say(TOKENIZER, note)
     if tokens is None:
         return
+    id_bytes = id_dtype(card.vocab_size).itemsize
     writing = []
     for source, result in documents.items():
-        units = plan_token_shards(source, files[source], card.bytes_per_token(source), tokens)
+        units = plan_token_shards(source, files[source], card.bytes_per_token(source), id_bytes, tokens)
         inputs = {"documents": kept[source], "tokenizer": trained.digest}
         held_out = bounded(run.settings.held_out, result.stats["kept"])
         writing.append(tokens_stage(run, source, tokens, held_out, units, inputs))

@@ -59,7 +59,7 @@ _READS = {
     "token_manifests": _ALL_DOCUMENTS,
 }
 #: Stages of any source that read its documents.
-_BEHIND = (".tokenizer_sample", ".tokens")
+_BEHIND = (".shared_ngrams", ".decontaminated", ".tokenizer_sample", ".tokens")
 #: What is in the files that a stage of GitHub reads, where it does not read all.
 _GITHUB = {"github.licences": ("+licenses",), "github.places": ("+files",), "github.contents": ("+rows",)}
 

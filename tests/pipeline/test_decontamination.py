@@ -300,7 +300,7 @@ def test_token_shards_are_made_again_when_other_documents_leave_and_only_then(sm
     small.run()
     searches = {"evaluation_ngrams", "c4.shared_ngrams"}
     judges = {"matched_ngrams", "c4.decontaminated", "token_manifests"}  # the last whenever a stage before it has run
-    tokens = {"c4.tokenizer_sample", "tokenizer", "c4.tokens", "token_manifests"}
+    tokens = {"c4.tokenizer_sample", "tokenizer", "c4.tokens", "token_manifests", "mixture"}
     small.run()
     assert small.ran == set()
     small.items["other"] = {"q": "A question that is in none of the pages, and in no other place either."}

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,14 +20,14 @@ from pipeline.measured import Figures, Table, measured_table
 from pipeline.plan import Plan, Results, State, Waits, glance_at_inputs, make_plan
 from pipeline.run import Run
 from pipeline.settings import RunSettings, SettingsError, load_settings
-from pipeline.stage import LauncherWork, Stage
+from pipeline.stage import LauncherWork, Stage, side_by_side
 from pipeline.volumes import sampled_bytes
 from tests.shelf import Shelf
 
 ROOT = Path(__file__).parent.parent.parent
 CORPUS = ROOT / "tests" / "corpus"
 DEMO = str(ROOT / "configs" / "demo.yaml")
-NAMES = ["c4.documents", "c4.tokenizer_sample", "tokenizer", "c4.tokens", "token_manifests"]
+NAMES = ["c4.documents", "c4.tokenizer_sample", "tokenizer", "c4.tokens", "token_manifests", "mixture"]
 PUBLISHED = sorted((CORPUS / "c4").glob("*.json.gz"))
 
 
@@ -113,7 +112,7 @@ def test_a_changed_setting_has_the_reason_that_the_run_prints(config: str, own: 
 
 def test_a_later_stage_whose_setting_changed_leaves_the_earlier_ones_alone(config: str, own: Path) -> None:
     found = look(config, own, "tokens.bos=false")
-    assert [found[name][0] for name in NAMES] == ["skipped", "skipped", "skipped", "runs", "follows"]
+    assert [found[name][0] for name in NAMES] == ["skipped", "skipped", "skipped", "runs", "follows", "follows"]
     assert found["c4.tokens"][1] == "runs again: bos was True, is False"
     assert found["token_manifests"][1] == "follows from c4.tokens"
 
@@ -258,9 +257,8 @@ def test_of_results_only_those_that_will_never_be_have_a_default() -> None:
         results.get("wikipedia", "none")
 
 
-@pytest.mark.parametrize("as_group", [list, lambda stages: SimpleNamespace(stages=tuple(stages))])
 def test_stages_yielded_together_are_answered_together(
-    config: str, finished: Path, monkeypatch: pytest.MonkeyPatch, as_group: Any
+    config: str, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The two stages are those of the finished run, so both hold; the last one is new."""
     plan = make_plan(config, output=str(finished))
@@ -269,8 +267,8 @@ def test_stages_yielded_together_are_answered_together(
     seen: list[Any] = []
 
     def recipe(*_: object) -> Iterator[Any]:
-        seen.append((yield as_group([documents, sample])))
-        seen.append((yield as_group([new, documents])))
+        seen.append((yield from side_by_side([documents, sample])))
+        seen.append((yield from side_by_side([new, documents])))
 
     monkeypatch.setattr("pipeline.sources.c4.recipe", recipe)
     monkeypatch.setattr("pipeline.sources.c4.stages", lambda _: [*NAMES[:2], "c4.new", "c4.last"])
@@ -348,7 +346,7 @@ def test_volumes_times_and_sizes_follow_from_the_raw_files_by_the_measured_ratio
     assert found["tokenizer"].memory == 150_000_000 + 1000 * 3 * size
     assert found["token_manifests"].seconds is None
     total = add_up(plan, list(found.values()), None)
-    assert total.unknown == ["token_manifests"]
+    assert total.unknown == ["token_manifests", "mixture"]
     assert total.seconds == pytest.approx(sum(one.seconds for one in found.values() if one.seconds is not None))
     assert total.memory == max(one.memory for one in found.values() if one.memory is not None)
     assert total.workers_cost is None

@@ -130,7 +130,7 @@ def test_every_stage_passes_on_what_the_next_one_reads(demo: Path) -> None:
         summaries[0]["kept"],  # ids
         summaries[0]["kept"],  # scored
         summaries[2]["kept"],  # documents
-        summaries[3]["kept"],  # sample: all of them
+        summaries[3]["kept"] - summaries[5]["facts"]["held_out_documents"],  # sample: all that are trained on
         summaries[3]["kept"],  # tokens
     ]
 
