@@ -152,7 +152,7 @@ def find_shared(texts: Sequence[Buffer], wanted: Ngrams) -> SharedNgrams:
         wanted: The n-grams.
     """
     found, counts, before = [np.empty((3, 0), np.int64)], [np.empty(0, np.int64)], 0
-    for some in _some_at_once(texts):
+    for some in some_at_once(texts):
         words = hash_words(some)
         found.append(_find(words, wanted) + np.array([[before], [0], [0]]))
         counts.append(np.diff(words.starts))
@@ -161,7 +161,8 @@ def find_shared(texts: Sequence[Buffer], wanted: Ngrams) -> SharedNgrams:
     return SharedNgrams(documents, places, ngrams, np.concatenate(counts))
 
 
-def _some_at_once(texts: Sequence[Buffer]) -> Iterator[Sequence[Buffer]]:
+def some_at_once(texts: Sequence[Buffer]) -> Iterator[Sequence[Buffer]]:
+    """Cut texts into runs of some bytes, as many as :func:`filters.ngram_words.hash_words` should be given."""
     first = size = 0
     for end, text in enumerate(texts, 1):
         size += len(text)

@@ -9,7 +9,7 @@ source. Documents files stay as they are, so that other evaluation sets make no 
 from collections.abc import Mapping, Sequence
 
 from pipeline.decontamination_search import MATCHED, SHARED, matched_stage, shared_stage
-from pipeline.decontamination_sets import NGRAMS, ngrams_stage
+from pipeline.decontamination_sets import NGRAMS, ngrams_stage, say_silent_sets
 from pipeline.decontamination_settings import DecontaminationSettings
 from pipeline.decontamination_verdicts import stage_name, verdicts_stage
 from pipeline.document import Shard
@@ -38,6 +38,7 @@ def recipe(
         documents: The result of each source's last stage.
     """
     gathered = yield ngrams_stage(run, settings, files)
+    say_silent_sets(run, settings, gathered)
     found = yield from side_by_side(shared_stage(run, source, result, gathered) for source, result in documents.items())
     searched = dict(zip(documents, found, strict=True))
     matched = yield matched_stage(run, gathered, searched, settings.max_documents)

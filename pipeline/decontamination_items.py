@@ -8,6 +8,7 @@ import csv
 import io
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -104,6 +105,7 @@ def read_items(shard: Shard, wanted: EvaluationSet) -> Iterator[Item | Malformed
                 continue
             own = next(_at(row, (wanted.id_field or "id").split(".")), None)
             name = str(own) if isinstance(own, str | int) else f"{shard.below}:{number}"
+            name = name.encode(errors="replace").decode()  # JSON may hold half a surrogate pair
             yield Item(wanted.id, name, tuple(_texts(row, wanted.fields)))
 
 
@@ -203,6 +205,9 @@ def _read_csv(text: str, delimiter: str) -> Iterator[Row | MalformedRecord]:
     csv.field_size_limit(_MAX_BYTES)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     names = rows.fieldnames or []
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:  # a row would hold the last one's text alone
+        raise MalformedRecord(f"{SOURCE}/duplicate_column", f"two columns are called {twice!r}", offset=0)
     for number, row in enumerate(rows):
         if None in row or None in row.values():
             detail = f"row {number}: {len(names)} columns are named, it has another number"
@@ -214,7 +219,7 @@ def _read_csv(text: str, delimiter: str) -> Iterator[Row | MalformedRecord]:
 def _read_parquet(stream: BinaryIO, shard: Shard) -> Iterator[Row | MalformedRecord]:
     try:
         names = pq.ParquetFile(stream).schema_arrow.names
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of a column's name
         detail = " ".join(str(error).split())[:200]
         yield MalformedRecord(f"{SOURCE}/bad_parquet", detail, offset=0, is_record=False)
         return

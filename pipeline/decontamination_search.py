@@ -196,14 +196,7 @@ def _table(
     texts: pa.Table,
 ) -> pa.Table:
     """Describe the n-grams that were found, in the order of their hashes."""
-    owners = origins.texts[matched]
-    rows = texts.take(pa.array(owners))
-    split = functools.lru_cache(1024)(split_words)
-    places = zip(origins.words[matched].tolist(), origins.lengths[matched].tolist(), strict=True)
-    words = [
-        " ".join(split(text)[word : word + length])
-        for text, (word, length) in zip(rows.column("text").to_pylist(), places, strict=True)
-    ]
+    rows = texts.select(["set", "item"]).take(pa.array(origins.texts[matched]))
     return pa.table(
         {
             "ngram": pa.array(matched, pa.uint32()),
@@ -211,9 +204,22 @@ def _table(
             "too_frequent": pa.array(frequent),
             "set": rows.column("set").combine_chunks(),
             "item": rows.column("item").combine_chunks(),
-            "words": pa.array(words, pa.string()),
+            "words": pa.array(_words_of(matched, origins, texts.column("text")), pa.string()),
         }
     )
+
+
+def _words_of(matched: NDArray[np.int64], origins: Origins, texts: pa.ChunkedArray) -> list[str]:
+    """Give the words of n-grams; each text is held and split once, however many n-grams it has."""
+    found = [""] * len(matched)
+    owners = origins.texts[matched]
+    places = np.argsort(owners, kind="stable").tolist()
+    for owner, group in itertools.groupby(places, owners.__getitem__):
+        words = split_words(texts[int(owner)].as_py())
+        for place in group:
+            first, length = int(origins.words[matched[place]]), int(origins.lengths[matched[place]])
+            found[place] = " ".join(words[first : first + length])
+    return found
 
 
 def _report(table: pa.Table) -> bytes:

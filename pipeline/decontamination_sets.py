@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.decontamination import DecontaminationReason, Ngrams, Origins, gather_ngrams
+from filters.decontamination import DecontaminationReason, Ngrams, Origins, gather_ngrams, some_at_once
 from filters.ngram_words import Words, hash_words
 from pipeline.batch import Batch
 from pipeline.decontamination_items import SOURCE, Item, read_items
@@ -19,7 +19,7 @@ from pipeline.document import Dropped, MalformedRecord, Shard
 from pipeline.files import join, read_bytes
 from pipeline.run import Run
 from pipeline.sources.outputs import digest_inputs, owned, stage_outputs
-from pipeline.stage import LauncherWork, Stage
+from pipeline.stage import LauncherWork, Stage, StageResult
 from pipeline.writing import Outputs, commit_batch, write_left_out
 
 NGRAMS = "evaluation_ngrams"
@@ -28,7 +28,8 @@ NGRAMS_PATH = f"work/{NGRAMS}/ngrams.npz"
 ORIGINS_PATH = f"work/{NGRAMS}/origins.npz"
 TEXTS_PATH = f"work/{NGRAMS}/texts.parquet"
 _MANIFEST = "evaluation sets"
-_TEXTS_AT_ONCE = 4096
+#: What begins the facts that name sets of which no text is looked for.
+_SILENT = "nothing_searched/"
 
 
 def ngrams_stage(run: Run, settings: DecontaminationSettings, files: Sequence[Sequence[Shard]]) -> Stage:
@@ -39,6 +40,14 @@ def ngrams_stage(run: Run, settings: DecontaminationSettings, files: Sequence[Se
     work = LauncherWork(functools.partial(gather_and_write, outputs, settings, files), "gathering n-grams")
     inputs = {"evaluation sets": digest_inputs(run, _MANIFEST, shards)}
     return Stage(NGRAMS, asked, inputs, work, owns=owned(SOURCE, NGRAMS), counts="items")
+
+
+def say_silent_sets(run: Run, settings: DecontaminationSettings, gathered: StageResult) -> None:
+    """Say of which sets no text is looked for: their texts may stand in fields that are not at an item's top."""
+    for place, wanted in enumerate(settings.sets):
+        if gathered.stats["facts"].get(f"{_SILENT}{wanted.id}"):
+            key = f"decontamination.sets.{place}.fields"
+            run.say(NGRAMS, f"no text of {wanted.id} is looked for: none is long enough; does {key} name its texts?")
 
 
 class _Text(NamedTuple):
@@ -63,6 +72,8 @@ def gather_and_write(outputs: Outputs, settings: DecontaminationSettings, files:
     words = _hash_texts([text.text.encode(errors="replace") for text in texts])
     ngrams, origins, searched = gather_ngrams(words, settings.ngram_words, settings.min_text_words)
     kept = _leave_out(batch, items, searched, np.diff(words.starts), settings)
+    spoken = {texts[place].set for place in np.flatnonzero(searched).tolist()}
+    batch.facts += Counter(f"{_SILENT}{wanted.id}" for wanted in settings.sets if wanted.id not in spoken)
     batch.facts += Counter({"texts": len(texts), "ngrams": len(ngrams.hashes)})
     batch.facts += Counter({"texts_too_short": int((~searched).sum())})
     batch.files[NGRAMS_PATH] = ngrams_to_bytes(ngrams), len(ngrams.hashes)
@@ -73,7 +84,7 @@ def gather_and_write(outputs: Outputs, settings: DecontaminationSettings, files:
 
 def _hash_texts(texts: Sequence[bytes]) -> Words:
     """Hash the words of many texts, some at once."""
-    parts = [hash_words(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)]
+    parts = [hash_words(some) for some in some_at_once(texts)]
     counts = np.concatenate([np.zeros(1, np.int64), *(np.diff(part.starts) for part in parts)])
     return Words(np.concatenate([np.empty(0, np.uint64), *(part.hashes for part in parts)]), np.cumsum(counts))
 

@@ -8,11 +8,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
+import yaml
 import zstandard
 
-from pipeline.decontamination_verdicts import read_marks
+from pipeline.decontamination_verdicts import read_marks, stage_name
 from pipeline.document import METADATA, Document, MalformedRecord
-from pipeline.files import join, write_stream
+from pipeline.files import exists, join, read_bytes, write_stream
 from pipeline.manifest import Manifest
 from pipeline.parquet import read_documents
 from pipeline.settings import SettingsError
@@ -31,16 +32,17 @@ def export_documents(run: str, output: str) -> list[str]:
         The paths written, in order.
 
     Raises:
-        SettingsError: No source's documents are finished.
+        SettingsError: No source's documents are finished, or the config asks for decontamination, and it is not.
     """
     written = []
     stages = Manifest(run).stages
-    marks = read_marks(run, stages)
     paths = sorted(
         out["path"] for stage in stages.values() for out in stage["outputs"] if out["path"].startswith("documents/")
     )
     if not paths:
         raise SettingsError(f"{run}: no documents are finished; run its config to the end first")
+    _check_decontaminated(run, stages, [path.split("/")[1] for path in paths])
+    marks = read_marks(run, stages)
     for file in paths:
         source, name = file.split("/")[-2:]
         path = join(output, source, name.removesuffix(".parquet") + ".jsonl.zst")
@@ -48,6 +50,17 @@ def export_documents(run: str, output: str) -> list[str]:
         write_stream(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
         written.append(path)
     return written
+
+
+def _check_decontaminated(run: str, stages: Mapping[str, Any], sources: Sequence[str]) -> None:
+    """Refuse sources whose contaminated documents are not known: that none is marked says nothing then."""
+    path = join(run, "config.yaml")
+    config = yaml.safe_load(read_bytes(path)) if exists(path) else {}
+    if config.get("decontamination") is None:
+        return
+    missing = [source for source in sources if stage_name(source) not in stages]
+    if missing:
+        raise SettingsError(f"{run}: {stage_name(missing[0])} is not finished; run its config to the end first")
 
 
 def documents_to_jsonl(documents: Sequence[Document], marks: Sequence[Mapping[str, Any]] = ()) -> bytes:

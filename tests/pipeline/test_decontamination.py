@@ -3,7 +3,9 @@
 import gzip
 import io
 import json
+import tracemalloc
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ import yaml
 import zstandard
 from rich.console import Console
 
-from filters.decontamination import SharedNgrams
-from filters.ngram_words import split_words
-from pipeline.decontamination_items import Item, read_items
+from filters.decontamination import Origins, SharedNgrams
+from filters.ngram_words import Words, hash_words, split_words
+from pipeline import decontamination, decontamination_search, decontamination_sets
+from pipeline.decontamination_items import Item, list_sets, read_items
 from pipeline.decontamination_search import count_documents, read_text_buffers, shared_to_bytes
 from pipeline.decontamination_settings import DecontaminationSettings, EvaluationSet
 from pipeline.decontamination_verdicts import mark_documents
@@ -27,7 +30,8 @@ from pipeline.jsonlines import documents_from_jsonl, export_documents
 from pipeline.launch import launch
 from pipeline.parquet import documents_to_parquet
 from pipeline.run import Run, RunFailed
-from pipeline.settings import SettingsError
+from pipeline.runner import Engine
+from pipeline.settings import RunSettings, SettingsError
 from pipeline.why import fates
 
 ROWS = [{"id": "a", "text": "one two"}, {"id": "b", "text": "three"}]
@@ -51,6 +55,12 @@ def parquet(rows: list[Any]) -> bytes:
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), sink)
     return sink.getvalue()
+
+
+def latin1_column() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"qqqq": ["one"]}), sink, store_schema=False)
+    return sink.getvalue().replace(b"qqqq", b"qq\xe9q")
 
 
 @pytest.mark.parametrize(
@@ -96,9 +106,13 @@ def test_fields_lead_through_objects_and_lists_and_default_to_texts_at_the_top(t
         ("x.json", b"{", ["bad_json"]),
         ("x.csv", b"id,text\na,b\nc\nd,e,f\n", ["a", "bad_row", "bad_row"]),
         ("x.csv", b"id,text\n\xff,b\n", ["invalid_utf8"]),
+        ("x.csv", b"text,id,text\none,a,two\n", ["duplicate_column"]),
+        ("x.jsonl", b'{"id": "\\ud800x", "text": "one"}\n', ["?x"]),
         ("x.parquet", b"PAR1, it says", ["bad_parquet"]),
+        ("x.parquet", latin1_column(), ["bad_parquet"]),
     ],
-    ids=["lines", "cut gzip", "array", "object", "columns", "latin1", "parquet"],
+    ids=["lines", "cut gzip", "array", "object", "columns", "latin1", "one name twice", "half a pair", "parquet",
+         "latin1 name"],
 )  # fmt: skip
 def test_what_cannot_be_read_is_counted_and_the_rest_is_read(
     name: str, content: bytes, expected: list[str] | None, tmp_path: Path
@@ -126,6 +140,79 @@ def test_documents_are_counted_once_for_each_ngram(tmp_path: Path) -> None:
         (tmp_path / str(number)).write_bytes(shared_to_bytes(found))
     counts = count_documents([str(tmp_path / str(number)) for number in range(2)], 7)
     assert counts.tolist() == [0, 1, 1, 0, 0, 3, 0]
+
+
+def test_a_text_is_held_and_split_once_however_many_ngrams_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [" ".join(f"{name}{number}" for number in range(5000)) for name in "ab"]
+    owners = np.arange(4000) % 2  # in the order of their hashes, those of both texts are mixed
+    origins = Origins(owners.astype(np.uint32), np.arange(4000, dtype=np.uint32), np.full(4000, 2, np.uint8))
+    rows = pa.table({"set": ["s", "t"], "item": ["1", "2"], "text": texts})
+    (tmp_path / "found").write_bytes(shared_to_bytes(places((0, 7), (0, 8), *((1, at) for at in range(100, 4000)))))
+    asked: list[str] = []
+    monkeypatch.setattr(decontamination_search, "read_origins", lambda _: (origins, rows))
+    monkeypatch.setattr(decontamination_search, "split_words", lambda text: asked.append(text) or split_words(text))
+    tracemalloc.start()
+    decontamination_search.count_and_write(str(tmp_path), [str(tmp_path / "found")], None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert asked == texts
+    assert peak < 200 * sum(map(len, texts))  # a copy for each n-gram would be 2,000 times
+    written = pq.read_table(tmp_path / decontamination_search.MATCHED_PATH).to_pylist()
+    assert [(row["set"], row["item"], row["words"]) for row in written[:3]] == [
+        ("t", "2", "b7 b8"),
+        ("s", "1", "a8 a9"),
+        ("s", "1", "a100 a101"),
+    ]
+    assert len(written) == 3902
+
+
+def test_texts_of_evaluation_sets_are_hashed_some_bytes_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sizes: list[int] = []
+
+    def watched(texts: Sequence[bytes]) -> Words:
+        sizes.append(sum(map(len, texts)))
+        return hash_words(texts)
+
+    monkeypatch.setattr(decontamination_sets, "hash_words", watched)
+    (tmp_path / "long.jsonl").write_bytes(lines([{"q": "word " * 40_000}] * 5))
+    gather(tmp_path, {"sets": [{"id": "long", "paths": ["long.jsonl"]}]})
+    assert sizes == [600_000, 400_000]  # cut once 512 KiB are reached
+
+
+def gather(folder: Path, settings: dict[str, Any]) -> str:
+    """Run decontamination's stages without any document, and give what was said."""
+    asked = DecontaminationSettings.model_validate(settings)
+    config = {
+        "name": "t",
+        "data": str(folder),
+        "sources": {"c4": {"paths": ["*.json.gz"]}},
+        "decontamination": settings,
+    }
+    said = io.StringIO()
+    run = Run(str(folder / "run"), RunSettings.model_validate(config), Engine(1), Console(file=said, width=500))
+    run.execute(decontamination.recipe(run, asked, list_sets(asked, str(folder)), {}))
+    return said.getvalue()
+
+
+def test_a_set_that_nothing_is_looked_for_of_beside_others_is_said_each_time(tmp_path: Path) -> None:
+    squad = {"version": "1.1", "data": [{"paragraphs": [{"context": ITEM}]}]}
+    (tmp_path / "squad.json").write_text(json.dumps(squad))
+    (tmp_path / "made.jsonl").write_bytes(lines([{"q": ITEM}]))
+    sets: list[dict[str, Any]] = [{"id": "made", "paths": ["made.jsonl"]}, {"id": "squad", "paths": ["squad.json"]}]
+    warning = (
+        "evaluation_ngrams: no text of squad is looked for: none is long enough; "
+        "does decontamination.sets.1.fields name its texts?\n"
+    )
+    for _ in range(2):
+        said = gather(tmp_path, {"sets": sets})
+        assert warning in said
+        assert "no text of made" not in said
+    sets[1]["fields"] = ["data.paragraphs.context"]
+    assert "is looked for" not in gather(tmp_path, {"sets": sets})
 
 
 def test_a_document_is_judged_by_the_ngrams_that_count() -> None:

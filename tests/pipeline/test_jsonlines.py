@@ -179,3 +179,22 @@ def test_a_run_is_exported_file_by_file(tmp_path: Path) -> None:
     written = export_documents(str(tmp_path / "run"), str(tmp_path / "out"))
     assert written == [str(tmp_path / "out" / f"{name}.jsonl.zst") for name in documents]
     assert [read(Path(path).read_bytes()) for path in written] == list(documents.values())
+
+
+def test_documents_of_a_run_whose_decontamination_is_not_finished_are_not_exported(tmp_path: Path) -> None:
+    documents = [Document("1", "c4", "x")]
+    path, out = tmp_path / "documents" / "c4" / "part-a-00000.parquet", str(tmp_path / "out")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(documents_to_parquet(documents))
+    manifest = Manifest(str(tmp_path))
+    manifest.record_stage("c4.documents", {"outputs": [{"path": "documents/c4/part-a-00000.parquet"}]})
+    config = tmp_path / "config.yaml"
+    config.write_text("decontamination: {sets: [{id: a, paths: [x]}]}\n")
+    with pytest.raises(SettingsError, match=r"^[^\n]*: c4\.decontaminated is not finished; run its config to the end"):
+        export_documents(str(tmp_path), out)
+    assert not Path(out).exists()
+    manifest.record_stage("c4.decontaminated", {"outputs": []})
+    assert len(export_documents(str(tmp_path), out)) == 1
+    manifest.forget_from("c4.decontaminated")
+    config.write_text("decontamination: null\n")
+    assert len(export_documents(str(tmp_path), out)) == 1
