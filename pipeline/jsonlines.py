@@ -5,7 +5,7 @@ export and import are each other's inverse.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import yaml
@@ -13,16 +13,20 @@ import zstandard
 
 from pipeline.decontamination_verdicts import read_marks, stage_name
 from pipeline.document import METADATA, Document, MalformedRecord
-from pipeline.files import exists, join, read_bytes, write_stream
+from pipeline.files import exists, join, match, read_bytes, write_stream
 from pipeline.manifest import Manifest
 from pipeline.parquet import read_documents
 from pipeline.settings import SettingsError
+from tokenizer.sampling import is_held_out
+from tokenizer.settings import HeldOutSettings
 
 _FIELDS = frozenset(field.name for field in METADATA)
 
 
 def export_documents(run: str, output: str) -> list[str]:
     """Write every documents file of a run as JSON lines, contaminated documents left out or marked, as its config says.
+
+    Documents that are held out of the run's token shards have ``held_out`` in their metadata.
 
     Args:
         run: The run folder.
@@ -32,7 +36,8 @@ def export_documents(run: str, output: str) -> list[str]:
         The paths written, in order.
 
     Raises:
-        SettingsError: No source's documents are finished, or the config asks for decontamination, and it is not.
+        SettingsError: No source's documents are finished, or the config asks for decontamination, and it is not; or the
+            folder holds files of another export.
     """
     written = []
     stages = Manifest(run).stages
@@ -43,13 +48,33 @@ def export_documents(run: str, output: str) -> list[str]:
         raise SettingsError(f"{run}: no documents are finished; run its config to the end first")
     _check_decontaminated(run, stages, [path.split("/")[1] for path in paths])
     marks = read_marks(run, stages)
-    for file in paths:
-        source, name = file.split("/")[-2:]
-        path = join(output, source, name.removesuffix(".parquet") + ".jsonl.zst")
-        content = documents_to_jsonl(read_documents(join(run, file)), marks.get(file, ()))
+    places = {file: _place(output, file) for file in paths}
+    _check_nothing_else(set(places.values()))
+    for file, path in places.items():
+        held_out = _held_out(stages, file.split("/")[1])
+        content = documents_to_jsonl(read_documents(join(run, file)), marks.get(file, ()), held_out)
         write_stream(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
         written.append(path)
     return written
+
+
+def _place(output: str, file: str) -> str:
+    source, name = file.split("/")[-2:]
+    return join(output, source, name.removesuffix(".parquet") + ".jsonl.zst")
+
+
+def _check_nothing_else(paths: Collection[str]) -> None:
+    """Refuse folders with files of another export, which would stand beside this one's as if they were of it."""
+    for folder in sorted({path.rsplit("/", 1)[0] for path in paths}):
+        others = sorted(file.path for file in match(join(folder, "part-*")) if file.path not in paths)
+        if others:
+            raise SettingsError(f"{others[0]}: of another export; take it away or export into another folder")
+
+
+def _held_out(stages: Mapping[str, Any], source: str) -> HeldOutSettings | None:
+    """Find by which settings a source's token shards were parted."""
+    settings = stages.get(f"{source}.tokens", {}).get("settings", {}).get("held_out")
+    return None if settings is None else HeldOutSettings(**settings)
 
 
 def _check_decontaminated(run: str, stages: Mapping[str, Any], sources: Sequence[str]) -> None:
@@ -63,16 +88,21 @@ def _check_decontaminated(run: str, stages: Mapping[str, Any], sources: Sequence
         raise SettingsError(f"{run}: {stage_name(missing[0])} is not finished; run its config to the end first")
 
 
-def documents_to_jsonl(documents: Sequence[Document], marks: Sequence[Mapping[str, Any]] = ()) -> bytes:
+def documents_to_jsonl(
+    documents: Sequence[Document],
+    marks: Sequence[Mapping[str, Any]] = (),
+    held_out: HeldOutSettings | None = None,
+) -> bytes:
     """Encode documents as compressed JSON lines; equal documents give equal bytes.
 
     Args:
         documents: The documents.
         marks: Of contaminated ones, what is said of them and whether they are left out.
+        held_out: Which are marked as held out of training.
     """
     marked = {mark["document"]: mark for mark in marks}
     rows = ((document, marked.get(place)) for place, document in enumerate(documents))
-    kept = (_to_row(document, mark) for document, mark in rows if mark is None or not mark["dropped"])
+    kept = (_to_row(document, mark, held_out) for document, mark in rows if mark is None or not mark["dropped"])
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(lines.encode())
 
@@ -122,8 +152,10 @@ def _decompressed(stream: BinaryIO) -> Iterator[bytes]:
         raise zstandard.ZstdError("the file ends inside a frame")
 
 
-def _to_row(document: Document, mark: Mapping[str, Any] | None) -> dict[str, Any]:
+def _to_row(document: Document, mark: Mapping[str, Any] | None, held_out: HeldOutSettings | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {"url": document.url, "language": document.language, **document.metadata}
+    if is_held_out(document.id, held_out):
+        metadata["held_out"] = True
     if mark is not None:
         metadata["contaminated"] = {name: mark[name] for name in ("shared_ngrams", "words", "set", "item", "ngram")}
     return {

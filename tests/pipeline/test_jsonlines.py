@@ -14,6 +14,8 @@ from pipeline.jsonlines import documents_from_jsonl, documents_to_jsonl, export_
 from pipeline.manifest import Manifest
 from pipeline.parquet import documents_to_parquet
 from pipeline.settings import SettingsError
+from tokenizer.sampling import is_held_out
+from tokenizer.settings import HeldOutSettings
 
 TEXT = st.text(max_size=40)
 METADATA = st.fixed_dictionaries(
@@ -179,6 +181,32 @@ def test_a_run_is_exported_file_by_file(tmp_path: Path) -> None:
     written = export_documents(str(tmp_path / "run"), str(tmp_path / "out"))
     assert written == [str(tmp_path / "out" / f"{name}.jsonl.zst") for name in documents]
     assert [read(Path(path).read_bytes()) for path in written] == list(documents.values())
+
+
+def test_held_out_documents_are_marked_and_files_of_another_export_refused(tmp_path: Path) -> None:
+    documents = [Document(str(number), "c4", "x") for number in range(40)]
+    path, out = tmp_path / "documents" / "c4" / "part-a-00000.parquet", tmp_path / "out"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(documents_to_parquet(documents))
+    manifest = Manifest(str(tmp_path))
+    manifest.record_stage("c4.documents", {"outputs": [{"path": "documents/c4/part-a-00000.parquet"}]})
+    (written,) = export_documents(str(tmp_path), str(out))
+    assert not any(
+        "held_out" in row["metadata"] for row in map(json.loads, filter(None, lines_of(Path(written).read_bytes())))
+    )
+    settings = HeldOutSettings(fraction=0.3)
+    manifest.record_stage("c4.tokens", {"outputs": [], "settings": {"held_out": settings.model_dump(mode="json")}})
+    export_documents(str(tmp_path), str(out))
+    marked = {
+        row["id"]
+        for row in map(json.loads, filter(None, lines_of(Path(written).read_bytes())))
+        if row["metadata"].get("held_out")
+    }
+    assert marked == {document.id for document in documents if is_held_out(document.id, settings)}
+    assert 0 < len(marked) < len(documents)
+    (out / "c4" / "part-a-00001.jsonl.zst").write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"part-a-00001\.jsonl\.zst: of another export; take it away or export"):
+        export_documents(str(tmp_path), str(out))
 
 
 def test_documents_of_a_run_whose_decontamination_is_not_finished_are_not_exported(tmp_path: Path) -> None:
