@@ -75,7 +75,9 @@ class RunSettings(BaseModel):
     Attributes:
         name: Names the run folder, ``runs/<name>``.
         data: Root of relative input paths.
-        seed: Seed of every sample and order.
+        seed: Decides which dropped documents keep their text, and which documents train the perplexity models and the
+            classifier of references. The tokenizer's sample, the order in token shards, what is held out and the
+            mixture have seeds of their own.
         batch_bytes: Text of a batch, and so of a documents file, in bytes of UTF-8.
         dropped_text_fraction: Share of the dropped documents whose text is kept beside the reason.
         sources: What to read.
@@ -108,9 +110,18 @@ class RunSettings(BaseModel):
             raise ValueError("tokens need a tokenizer: set tokens to null too, or give tokenizer")
         if self.mixture is not None and self.tokens is not None:
             self.mixture.check_sources(self.sources.names())
-        known = {*type(self.sources).model_fields, *self.sources.names()} - {"corpora"}
-        for name in sorted(set((self.tokenizer and self.tokenizer.proportions) or ()) - known):
+        return self
+
+    @model_validator(mode="after")
+    def _tokenizer_has_text(self) -> "RunSettings":
+        proportions = self.tokenizer.proportions if self.tokenizer is not None else None
+        read = self.sources.names()
+        known = {*type(self.sources).model_fields, *read} - {"corpora"}
+        for name in sorted(set(proportions or ()) - known):
             raise ValueError(f"tokenizer.proportions.{name}: no such source; there are {', '.join(sorted(known))}")
+        if proportions is not None and not set(proportions) & set(read):
+            named = ", ".join(proportions)
+            raise ValueError(f"tokenizer.proportions: the run reads none of {named}; it reads {', '.join(read)}")
         return self
 
 

@@ -72,10 +72,11 @@ def plan_draws(
         proportions: The mixture's proportions, if any.
         held_out: Which documents are held out of training.
     """
-    quotas = _quotas(settings, text_bytes, proportions)
+    drawable = 1.0 if held_out is None else 1.0 - held_out.fraction
+    sizes = {source: int(size * drawable) for source, size in text_bytes.items()}
+    quotas = _quotas(settings, sizes, proportions)
     return {
-        source: Draw(drawing_fraction(quotas[source], size), settings.seed, held_out)
-        for source, size in text_bytes.items()
+        source: Draw(drawing_fraction(quotas[source], size), settings.seed, held_out) for source, size in sizes.items()
     }
 
 
@@ -118,6 +119,7 @@ def tokenizer_stage(
     run: Run,
     settings: TokenizerSettings,
     proportions: Mapping[str, float] | None,
+    text_bytes: Mapping[str, int],
     samples: Mapping[str, StageResult],
 ) -> Stage:
     """Give the stage that trains the tokenizer, or takes the one that is given."""
@@ -125,11 +127,13 @@ def tokenizer_stage(
     asked = settings.model_dump(mode="json")
     if settings.model is not None:
         asked = {"model": hashlib.sha256(read_given_model(settings.model)).hexdigest(), "seed": settings.seed}
+    shares = {"proportions": dict(proportions)} if proportions is not None else {"text_bytes": dict(text_bytes)}
+    make = functools.partial(make_and_write, run.folder, settings, proportions, text_bytes, files)
     return Stage(
         TOKENIZER,
-        settings={**asked, "proportions": None if proportions is None else dict(proportions)},
+        settings={**asked, **shares},
         inputs={source: result.digest for source, result in samples.items()},
-        work=LauncherWork(functools.partial(make_and_write, run.folder, settings, proportions, files), "training"),
+        work=LauncherWork(make, "training"),
         owns=(f"{TOKENIZER}/*",),
     )
 
@@ -138,10 +142,19 @@ def make_and_write(
     folder: str,
     settings: TokenizerSettings,
     proportions: Mapping[str, float] | None,
+    text_bytes: Mapping[str, int],
     files: Mapping[str, Sequence[BatchFile]],
 ) -> None:
-    """Train the tokenizer on sampled documents, or take the given one, and write its folder into the run folder."""
-    chosen, left_over = _choose(settings, proportions, files)
+    """Train the tokenizer on sampled documents, or take the given one, and write its folder into the run folder.
+
+    Args:
+        folder: The run folder.
+        settings: The tokenizer's settings.
+        proportions: Share of each source in the sample; ``None`` goes by ``text_bytes``.
+        text_bytes: UTF-8 bytes of each source's whole text, of which some was drawn.
+        files: The documents drawn of each source.
+    """
+    chosen, left_over = _choose(settings, text_bytes if proportions is None else proportions, files)
     if settings.model is None:
         texts = (text for found in files.values() for text in _texts(found, chosen))
         trained = replace(train_tokenizer(texts, settings), sample_full=left_over)
@@ -199,12 +212,12 @@ _Chosen = Mapping[str, Mapping[int, int]]
 
 
 def _choose(
-    settings: TokenizerSettings, proportions: Mapping[str, float] | None, files: Mapping[str, Sequence[BatchFile]]
+    settings: TokenizerSettings, shares: Mapping[str, float], files: Mapping[str, Sequence[BatchFile]]
 ) -> tuple[_Chosen, bool]:
     """Fill each source's quota from what was drawn of it, whose sizes are known only now; say if any is left over."""
     drawn = {source: [_names_and_sizes(file) for file in found] for source, found in files.items()}
-    text_bytes = {source: sum(sum(sizes) for _, sizes in listed) for source, listed in drawn.items()}
-    quotas = _quotas(settings, text_bytes, proportions)
+    drawn_bytes = {source: sum(sum(sizes) for _, sizes in listed) for source, listed in drawn.items()}
+    quotas = _quotas(settings, drawn_bytes, shares)
     chosen: dict[str, dict[int, int]] = {}
     for source, listed in drawn.items():
         names = [name for part, _ in listed for name in part]
@@ -217,7 +230,7 @@ def _choose(
         for number, size in draw_documents(names, sizes, quotas[source], settings.seed).items():
             path, place = places[number]
             chosen.setdefault(path, {})[place] = size
-    return chosen, sum(quotas.values()) < sum(text_bytes.values())
+    return chosen, sum(quotas.values()) < sum(drawn_bytes.values())
 
 
 def _names_and_sizes(file: BatchFile) -> tuple[list[str], list[int]]:

@@ -45,7 +45,7 @@ def recipe(run: Run, documents: Mapping[str, StageResult]) -> Recipe:
     samples = yield from side_by_side(
         sample_stage(run, source, files[source], kept[source], draws[source]) for source in documents
     )
-    trained = yield tokenizer_stage(run, settings, proportions, dict(zip(documents, samples, strict=True)))
+    trained = yield tokenizer_stage(run, settings, proportions, text_bytes, dict(zip(documents, samples, strict=True)))
     card = TokenizerCard.from_json(read_bytes(join(run.folder, CARD_PATH)))
     for note in card.warnings:
         run.say(TOKENIZER, note)

@@ -73,11 +73,13 @@ def make_tokenizer(
         The card, and what was read.
 
     Raises:
-        SettingsError: There is no input, no text to train on, a vocabulary too small, or a model that does not fit.
+        SettingsError: There is no input, proportions of another one, no text to train on, a vocabulary too small, or a
+            model that does not fit.
     """
     given = None if settings.model is None else read_given_model(settings.model)
     reading = Reading()
     sources = list_sources(inputs, reading)
+    _check_names(settings.proportions or {}, sources)
     for source in sources:
         source.sizes = [len(text.encode()) for text in source.texts(reading, progress)]
     left_over = _draw(sources, settings)
@@ -87,6 +89,7 @@ def make_tokenizer(
         trained,
         {source.name: first_texts(source.sample(), FERTILITY_BYTES) for source in sources},
         sample_bytes_by_source={source.name: sum(source.taken.values()) for source in sources},
+        proportions=settings.proportions,
     )
     for name, content in tokenizer_files(trained, card).items():
         write_bytes(join(output, name), content)
@@ -94,16 +97,29 @@ def make_tokenizer(
 
 
 def list_sources(inputs: Sequence[str], reading: Reading) -> list[Source]:
-    """List the inputs as sources, those of one name together.
+    """List the inputs as sources, those of one name together; a file that is given twice is taken once.
 
     Raises:
         SettingsError: An input is not there, or none of its files can be read.
     """
     sources: dict[str, Source] = {}
+    taken: set[str] = set()
     for path in inputs:
         for name, files in _files_of(path, reading).items():
-            sources.setdefault(name, Source(name, [])).files.extend(files)
+            source = sources.setdefault(name, Source(name, []))
+            for file in files:
+                place = os.path.realpath(file.path) if is_local(file.path) else file.path
+                if place not in taken:
+                    source.files.append(file)
+                    taken.add(place)
     return list(sources.values())
+
+
+def _check_names(proportions: Mapping[str, float], sources: Sequence[Source]) -> None:
+    names = [source.name for source in sources]
+    for name in proportions:
+        if name not in names:
+            raise SettingsError(f"proportions.{name}: no such input; there are {', '.join(names)}")
 
 
 def _files_of(path: str, reading: Reading) -> Mapping[str, list[Shard]]:
@@ -135,7 +151,7 @@ def _sample_of(run: str) -> dict[str, list[Shard]]:
 def _draw(sources: Sequence[Source], settings: TokenizerSettings) -> bool:
     """Choose the documents of the sample, and say whether text is left over."""
     text_bytes = {source.name: sum(source.sizes) for source in sources}
-    quotas = sample_quotas(text_bytes, None, settings.sample_bytes)
+    quotas = sample_quotas(text_bytes, settings.proportions, settings.sample_bytes)
     for source in sources:
         names = [f"{source.name}/{place}" for place in range(len(source.sizes))]
         source.taken = draw_documents(names, source.sizes, quotas[source.name], settings.seed)

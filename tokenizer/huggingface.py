@@ -19,7 +19,7 @@ TOKENIZER_CONFIG = "tokenizer_config.json"
 SPECIAL_TOKENS_MAP = "special_tokens_map.json"
 
 _ROLES = {0: "unk_token", 1: "bos_token", 2: "eos_token"}
-_SPECIAL_KINDS = frozenset({"unknown", "control", "user_defined"})
+_SPECIAL_KINDS = frozenset({"unknown", "control"})
 
 
 def huggingface_files(model: ModelFile, *, bos: bool = True, eos: bool = False) -> dict[str, bytes]:
@@ -35,9 +35,7 @@ def huggingface_files(model: ModelFile, *, bos: bool = True, eos: bool = False) 
     """
     special = {role: model.pieces[token_id].text for token_id, role in _ROLES.items()}
     added = [
-        _added(token_id, piece.text, piece.kind)
-        for token_id, piece in enumerate(model.pieces)
-        if piece.kind in _SPECIAL_KINDS
+        _added(token_id, piece.text) for token_id, piece in enumerate(model.pieces) if piece.kind in _SPECIAL_KINDS
     ]
     config = {
         "add_bos_token": bos,
@@ -74,7 +72,7 @@ def merges(model: ModelFile) -> Iterator[tuple[str, str]]:
         yield from sorted(whole, key=lambda pair: (ids[pair[0]], ids[pair[1]]))
 
 
-def _added(token_id: int, text: str, kind: str) -> dict[str, Any]:
+def _added(token_id: int, text: str) -> dict[str, Any]:
     return {
         "id": token_id,
         "content": text,
@@ -82,7 +80,7 @@ def _added(token_id: int, text: str, kind: str) -> dict[str, Any]:
         "lstrip": False,
         "rstrip": False,
         "normalized": False,
-        "special": kind != "user_defined",
+        "special": True,
     }
 
 

@@ -1,7 +1,8 @@
 """What is in a SentencePiece model file, and whether token shards can be made with it.
 
 Refused is what would make wrong shards or an export that lies: another algorithm than BPE, special ids that are not
-LLaMA's 0, 1 and 2, byte pieces missing, a normaliser that maps characters or leads in no space. Only noted is a model
+LLaMA's 0, 1 and 2, byte pieces missing, user-defined pieces (Hugging Face's libraries lead in a
+space after each, so their ids differ), a normaliser that maps characters or leads in no space. Only noted is a model
 that drops spaces at the ends and merges runs of them: OpenLLaMA's first tokenizer does (its README of 15 June 2023 says
 so and warns of code), so what was trained with it needs shards made with it, though its decoding does not give back the
 text. Noted, too, is each training setting that is not LLaMA's: it has had its effect on the pieces, and none on ids.
@@ -103,6 +104,7 @@ def load_processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
         processor.load_from_serialized_proto(model)
     except RuntimeError as error:
         raise UnsuitableModel(f"not a SentencePiece model ({len(model)} bytes)") from error
+    _check_pieces(processor)
     faults = llama_faults(processor)
     if faults:
         raise UnsuitableModel("the tokenizer does not fit LLaMA's training: " + "; ".join(faults))
@@ -117,20 +119,24 @@ def llama_faults(processor: sentencepiece.SentencePieceProcessor) -> list[str]:
 
     Returns:
         One line for each fault: an algorithm other than BPE, special ids that are not 0, 1 and 2, byte pieces missing,
-        a normaliser that changes characters. Empty when it fits.
+        user-defined pieces, a normaliser that changes characters. Empty when it fits.
     """
     found = {"unk": processor.unk_id(), "bos": processor.bos_id(), "eos": processor.eos_id()}
     wanted = {"unk": 0, "bos": 1, "eos": 2}
-    algorithm = _algorithm(processor)
+    content = _content(processor)
+    algorithm = _model_type(content)
     faults = [] if algorithm == "bpe" else [f"the algorithm is {algorithm}, not bpe"]
     faults += [f"{name} id is {found[name]}, not {wanted[name]}" for name in wanted if found[name] != wanted[name]]
     byte_count = len(byte_ids(processor))
     if byte_count != _BYTE_VALUES:
         faults.append(f"byte fallback has {byte_count} of 256 byte pieces")
-    if processor.normalize(_NORMALIZER_PROBE) not in {
-        _led_in(_NORMALIZER_PROBE),
-        _led_in(merge_spaces(_NORMALIZER_PROBE)),
-    }:
+    put_in = [piece.piece for piece in content.pieces if piece.type == piece.USER_DEFINED]
+    if put_in:
+        faults.append(f"{len(put_in)} pieces are user-defined, the first {put_in[0]!r}")
+    probed = processor.normalize(_NORMALIZER_PROBE)
+    identical = probed in {_led_in(_NORMALIZER_PROBE), _led_in(merge_spaces(_NORMALIZER_PROBE))}
+    # Rules of one's own may leave the probe as it is.
+    if not identical or content.normalizer_spec.precompiled_charsmap:
         faults.append("the normaliser is not identity with a space led in")
     return faults
 
@@ -167,10 +173,18 @@ def _led_in(text: str) -> str:
     return SPACE_SYMBOL + text.replace(" ", SPACE_SYMBOL)
 
 
-def _algorithm(processor: sentencepiece.SentencePieceProcessor) -> str:
+def _check_pieces(processor: sentencepiece.SentencePieceProcessor) -> None:
+    for token_id in range(processor.get_piece_size()):
+        try:
+            processor.id_to_piece(token_id)
+        except UnicodeDecodeError as error:
+            raise UnsuitableModel(f"piece {token_id} of the tokenizer is not UTF-8: {error.object!r}") from error
+
+
+def _content(processor: sentencepiece.SentencePieceProcessor) -> Any:
     content = sentencepiece_model_pb2.ModelProto()
     content.ParseFromString(processor.serialized_model_proto())
-    return _model_type(content)
+    return content
 
 
 def _model_type(content: Any) -> str:

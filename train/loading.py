@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tokenizer.encoding import Encoder
+from tokenizer.engines import EngineName
 from train.huggingface import CONFIG, import_checkpoint
 from train.huggingface_config import CheckpointError
 from train.model import ModelSettings, Params
@@ -58,14 +59,14 @@ def tokenizer_folder(path: str) -> str:
 
 
 def load_encoder(path: str) -> Encoder:
-    """Load a SentencePiece model from its file.
+    """Load a SentencePiece model from its file; ids are SentencePiece's own, for there is no text to try engines on.
 
     Raises:
         CheckpointError: There is none, or it does not fit LLaMA's training.
     """
     try:
         with open(path, "rb") as file:
-            return Encoder.from_bytes(file.read())
+            return Encoder.from_bytes(file.read(), engines=[EngineName.SENTENCEPIECE])
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: there is no such file; the tokenizer is read from it") from error
     except ValueError as error:

@@ -90,6 +90,26 @@ def test_the_sample_is_bounded_in_bytes_and_documents_are_cut(tmp_path):
     assert card["documents"] < 40
 
 
+def test_the_sample_follows_the_proportions_asked_for(tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("the story of the river\n" * 3000)
+    inputs = [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]
+    settings = ["sample_bytes=65536", "vocab_size=300", "num_threads=1"]
+    train(inputs, output=str(tmp_path / "out"), overrides=[*settings, "proportions={a.txt: 3, b.txt: 1}"])
+    card = json.loads((tmp_path / "out" / "card.json").read_text())
+    assert card["sample_bytes_by_source"] == {"a.txt": 49152, "b.txt": 16384}
+    assert card["proportions"] == {"a.txt": 3.0, "b.txt": 1.0}
+    with pytest.raises(SettingsError, match=r"^proportions\.c\.txt: no such input; there are a\.txt, b\.txt$"):
+        train(inputs, output=str(tmp_path / "out"), overrides=["proportions={a.txt: 1, c.txt: 1}"])
+
+
+def test_a_file_that_is_given_twice_is_taken_once(inputs, tmp_path):
+    (tmp_path / "link.txt").symlink_to(inputs / "code" / "mill.txt")
+    given = [inputs / "code", inputs / "code" / "mill.txt", tmp_path / "link.txt", inputs / "code"]
+    sources = list_sources(list(map(str, given)), Reading())
+    assert [(source.name, len(source.files)) for source in sources] == [("code", 1), ("mill.txt", 0), ("link.txt", 0)]
+
+
 def test_a_given_model_is_measured_and_exported_but_not_trained(inputs, made, tmp_path, capfd):
     train([str(inputs / "stories")], output=str(tmp_path), overrides=[f"model={made / 'tokenizer.model'}"])
     assert "given, not trained" in capfd.readouterr().out

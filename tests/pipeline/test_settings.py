@@ -181,7 +181,14 @@ def test_a_proportion_in_the_tokenizers_text_of_a_source_that_nobody_knows_is_na
     assert fault(tmp_path, "tokenizer.proportions.boks=1").endswith(
         f"tokenizer.proportions.boks: no such source; there are {names}"
     )
-    assert load(tmp_path, "tokenizer.proportions.books=1").tokenizer.proportions == {"books": 1.0}  # not read
+    shares = {"books": 1.0, "commoncrawl": 2.0}  # books are not read
+    assert load(tmp_path, tokenizer={"proportions": shares}).tokenizer.proportions == shares
+
+
+def test_proportions_in_the_tokenizers_text_of_sources_that_are_not_read_alone_are_told(tmp_path: Path) -> None:
+    assert fault(tmp_path, tokenizer={"proportions": {"books": 1, "c4": 1}}).endswith(
+        "tokenizer.proportions: the run reads none of books, c4; it reads commoncrawl"
+    )
 
 
 def test_the_last_of_two_overrides_of_a_key_holds(tmp_path: Path) -> None:

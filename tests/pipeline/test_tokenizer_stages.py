@@ -1,6 +1,7 @@
 """The tokenizer of a run: whose text trains it, and what is left of it in the run folder."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ from pipeline.parquet import documents_to_parquet
 from pipeline.settings import SettingsError
 from pipeline.stage import BatchFile
 from pipeline.token_inputs import TokenInput
-from pipeline.tokenizer_stages import Draw, load_encoder, make_and_write, plan_draws, read_sample
+from pipeline.tokenizer_stages import Draw, load_encoder, make_and_write, plan_draws, read_sample, tokenizer_stage
 from tests.tokenizer.conftest import STORY
 from tokenizer.encoding import Encoder
 from tokenizer.sampling import is_held_out
 from tokenizer.settings import HeldOutSettings, TokenizerSettings, TokenShardSettings
 
 SETTINGS = TokenizerSettings(vocab_size=400, num_threads=1, sample_bytes=1 << 16)
+TEXT_BYTES = {"books": 100_000, "web": 400_000, "wiki": 6_000}
 
 
 def write(folder, source, texts):
@@ -44,7 +46,7 @@ def card_of(folder):
 
 
 def test_the_sample_follows_the_mixtures_proportions(files, tmp_path):
-    make_and_write(str(tmp_path), SETTINGS, {"web": 3, "books": 1}, files)
+    make_and_write(str(tmp_path), SETTINGS, {"web": 3, "books": 1}, TEXT_BYTES, files)
     card = card_of(tmp_path)
     assert card["sample_bytes_by_source"] == {"books": 16384, "web": 49152, "wiki": 0}
     assert (card["proportions"], card["sample_full"]) == ({"books": 1.0, "web": 3.0}, True)
@@ -54,13 +56,13 @@ def test_the_sample_follows_the_mixtures_proportions(files, tmp_path):
 
 
 def test_what_a_source_lacks_the_others_give(files, tmp_path):
-    make_and_write(str(tmp_path), SETTINGS, {"web": 1, "books": 1, "wiki": 2}, files)
+    make_and_write(str(tmp_path), SETTINGS, {"web": 1, "books": 1, "wiki": 2}, TEXT_BYTES, files)
     # The wiki is due 32,768 bytes and has 6,000: 59,536 are left to the two others.
     assert card_of(tmp_path)["sample_bytes_by_source"] == {"books": 29768, "web": 29768, "wiki": 6000}
 
 
 def test_without_proportions_the_sample_goes_by_bytes_of_text(files, tmp_path):
-    make_and_write(str(tmp_path), SETTINGS, None, files)
+    make_and_write(str(tmp_path), SETTINGS, None, TEXT_BYTES, files)
     sizes = card_of(tmp_path)["sample_bytes_by_source"]
     assert sizes == {
         "books": 65536 * 100_000 // 506_000,
@@ -69,8 +71,26 @@ def test_without_proportions_the_sample_goes_by_bytes_of_text(files, tmp_path):
     }
 
 
+def test_bytes_of_text_are_those_of_the_source_and_not_of_what_was_drawn_of_it(files, tmp_path):
+    make_and_write(str(tmp_path), SETTINGS, None, {"books": 10**9, "web": 10**12 - 10**9, "wiki": 0}, files)
+    assert card_of(tmp_path)["sample_bytes_by_source"] == {"books": 65, "web": 65470, "wiki": 0}
+
+
+def test_other_bytes_of_text_make_another_tokenizer_unless_there_are_proportions(tmp_path):
+    run = SimpleNamespace(folder=str(tmp_path))
+    by_bytes = [tokenizer_stage(run, SETTINGS, None, {"web": size}, {}).settings for size in (1, 2)]
+    by_share = [tokenizer_stage(run, SETTINGS, {"web": 1}, {"web": size}, {}).settings for size in (1, 2)]
+    assert (by_bytes[0] == by_bytes[1], by_share[0] == by_share[1]) == (False, True)
+
+
+def test_more_is_drawn_where_much_is_held_out():
+    held_out = HeldOutSettings(fraction=0.75)
+    (draw,) = plan_draws(TokenizerSettings(sample_bytes=1 << 30), {"web": 1 << 40}, None, held_out).values()
+    assert draw.fraction == (1.25 * 2**30 + 2**25) / 2**38
+
+
 def test_the_tokenizers_folder_holds_model_card_and_hugging_faces_files(files, tmp_path):
-    make_and_write(str(tmp_path), SETTINGS, None, files)
+    make_and_write(str(tmp_path), SETTINGS, None, TEXT_BYTES, files)
     names = {path.name for path in (tmp_path / "tokenizer").iterdir()}
     assert names == {
         "tokenizer.model",
@@ -83,10 +103,10 @@ def test_the_tokenizers_folder_holds_model_card_and_hugging_faces_files(files, t
 
 
 def test_a_given_model_is_copied_and_measured(files, tmp_path):
-    make_and_write(str(tmp_path), SETTINGS, None, files)
+    make_and_write(str(tmp_path), SETTINGS, None, TEXT_BYTES, files)
     model = tmp_path / "tokenizer" / "tokenizer.model"
     settings = TokenizerSettings(model=str(model))
-    make_and_write(str(tmp_path / "given"), settings, {"web": 1}, files)
+    make_and_write(str(tmp_path / "given"), settings, {"web": 1}, TEXT_BYTES, files)
     assert (tmp_path / "given" / "tokenizer" / "tokenizer.model").read_bytes() == model.read_bytes()
     card = card_of(tmp_path / "given")
     assert card["given"]
@@ -114,7 +134,7 @@ def test_what_is_drawn_follows_the_proportions_and_of_a_given_model_each_source_
 
 
 def test_workers_load_the_engine_that_the_card_names(files, tmp_path):
-    make_and_write(str(tmp_path), SETTINGS, None, files)
+    make_and_write(str(tmp_path), SETTINGS, None, TEXT_BYTES, files)
     assert load_encoder(str(tmp_path)).engine_name == "kitoken"
     path = tmp_path / "tokenizer" / "card.json"
     path.write_text(path.read_text().replace('"engine": "kitoken"', '"engine": "segments"'))
@@ -131,7 +151,7 @@ def test_an_engine_refused_on_the_sample_is_said_on_the_card(files, tmp_path, mo
         return encoder
 
     monkeypatch.setattr(Encoder, "from_bytes", refusing)
-    make_and_write(str(tmp_path), SETTINGS, None, files)
+    make_and_write(str(tmp_path), SETTINGS, None, TEXT_BYTES, files)
     assert card_of(tmp_path)["refused_engines"] == {"kitoken": "other ids"}
     assert "- Not by kitoken: other ids." in (tmp_path / "tokenizer" / "README.md").read_text()
 
@@ -157,7 +177,7 @@ def test_a_run_verifies_ids_and_counts_it(demo):
 
 
 def test_a_shard_with_a_document_that_differs_is_written_as_sentencepiece_has_it(files, tmp_path, monkeypatch):
-    make_and_write(str(tmp_path), SETTINGS, None, files)
+    make_and_write(str(tmp_path), SETTINGS, None, TEXT_BYTES, files)
     model = (tmp_path / "tokenizer" / "tokenizer.model").read_bytes()
     monkeypatch.setattr(token_shards, "load_encoder", lambda _: Encoder.from_bytes(model, engine=lambda text: b"\7\0"))
     source = files["wiki"][0]

@@ -60,12 +60,25 @@ def test_spaces_are_merged_as_sentencepiece_does(text):
     assert (f" {merge_spaces(text)}" if merge_spaces(text) else "") == normalized
 
 
-def test_pieces_put_in_by_hand_are_encoded_as_sentencepiece_does_it():
+def test_a_model_with_pieces_put_in_by_hand_is_refused():
     model = train_by_hand(user_defined_symbols=["<ab cd>", "12"], vocab_size=270)
-    encoder, processor = Encoder.from_bytes(model), sentencepiece.SentencePieceProcessor(model_proto=model)
-    for text in ("ab<ab cd>ab 1212 cd", "<ab cd><ab cd>", " 12"):
-        (ids,) = encoder.encode_documents([text], bos=False, eos=False)
-        assert ids.tolist() == processor.encode(text)
+    with pytest.raises(UnsuitableModel, match=r"training: 2 pieces are user-defined, the first '<ab cd>'$"):
+        load_processor(model)
+
+
+def test_a_model_with_rules_of_its_own_for_characters_is_refused(tmp_path):
+    (tmp_path / "rules.tsv").write_text("78\t79\n")  # x becomes y
+    model = train_by_hand(normalization_rule_tsv=str(tmp_path / "rules.tsv"))
+    assert sentencepiece.SentencePieceProcessor(model_proto=model).normalize("x") == "▁y"
+    with pytest.raises(UnsuitableModel, match=r"training: the normaliser is not identity with a space led in$"):
+        load_processor(model)
+
+
+def test_a_model_with_a_piece_that_is_not_utf_8_is_refused():
+    model = train_by_hand()
+    assert model.count(b"\n\2ab\x15") == 1  # the piece's field, its length, its text, the score's field
+    with pytest.raises(UnsuitableModel, match=r"^piece \d+ of the tokenizer is not UTF-8: b'a\\xff'$"):
+        load_processor(model.replace(b"\n\2ab\x15", b"\n\2a\xff\x15"))
 
 
 def test_a_model_that_joins_digits_is_described_so():

@@ -150,6 +150,7 @@ def checkpoint(tmp_path_factory):
 
 def test_a_loaded_model_continues_texts_with_their_spaces(checkpoint):
     model = load_model(str(checkpoint))
+    assert model.encoder.engine_name == "sentencepiece"  # no other was tried on any text
     (cat,) = model.encoder.encode_documents(["the cat sat"], bos=True, eos=False)
     (the,) = model.encoder.encode_documents(["the"], bos=True, eos=False)
     wanted = cat[len(the) :].tolist()
