@@ -86,7 +86,9 @@ def _configs(inputs: Inputs) -> list[tuple[str, list[str]]]:
     rows_megabytes = _QUICK_MEGABYTES if inputs.quick else _GITHUB_MEGABYTES
     data, folder = f"data={inputs.data}", Path(inputs.folder, "github")
     _in_child(lambda: _write_github(folder, rows_megabytes))  # whose memory would count as that of all that come after
-    sample = (str(_CONFIGS / "sample.yaml"), [data, f"sources.github={_github(folder)}"])
+    questions = os.path.join(BUNDLED, "evaluation", "questions.jsonl")
+    looked_for = f"decontamination={{sets: [{{id: questions, paths: [{questions}]}}]}}"
+    sample = (str(_CONFIGS / "sample.yaml"), [data, f"sources.github={_github(folder)}", looked_for])
     c4 = str(_CONFIGS / "sample_c4.yaml")
     wet = "sources.c4.dumps=[{id: wet, paths: [commoncrawl/**/*.wet, commoncrawl/**/*.wet.gz]}]"
     return [sample, (c4, [data]), (c4, [data, wet]), demo]
