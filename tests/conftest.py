@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,9 +32,12 @@ settings.load_profile(STEADY)
 
 
 def pytest_configure() -> None:
-    """Keep Hypothesis from drawing constants of our own modules: which are loaded depends on the tests run before."""
+    """Keep Hypothesis from drawing constants of our own modules: which are loaded depends on the tests before."""
     own, none = providers._get_local_constants, Constants()
     providers._get_local_constants = lambda: none if settings.get_current_profile_name() == STEADY else own()
+    # A shell starts what runs in the background with Ctrl-C ignored, and so would be what tests start and interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
