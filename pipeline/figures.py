@@ -72,10 +72,9 @@ def write_summary(run: str, figures: RunFigures) -> None:
 
 
 def _row(run: str, stage: str, started: float) -> dict[str, Any] | None:
-    path = _path(run, stage)
-    if not exists(path):
+    figures = read_figures(run, stage)
+    if figures is None:
         return None  # of a run by an older version
-    figures = StageFigures(**read_json(path))
     speed = figures.bytes_in / 1e6 / figures.seconds if figures.bytes_in and figures.seconds else None
     ran = figures.finished >= started
     return {"stage": stage, "ran": ran, **asdict(figures), "megabytes_per_second": speed}

@@ -224,8 +224,11 @@ class Run:
         if len(commits) > resumed or not resumed:
             size = result.stats["bytes_in"] - sum(commit.bytes_in for commit in committed)
             write_figures(self.folder, stage.name, StageFigures(seconds, size, peak, resumed, time.time()))
-        before = read_figures(self.folder, stage.name)  # where nothing was left to do, what it took then
-        self._record(stage, result, seconds if before is None else before.seconds)
+            took = seconds
+        else:  # nothing was left to do: what it took when it was done
+            before = read_figures(self.folder, stage.name)
+            took = seconds if before is None else before.seconds
+        self._record(stage, result, took)
         self.say(stage.name, _done(result.stats, seconds))
         return result
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline.document import Shard
+from pipeline.document import Shard, utf8_size
 from pipeline.files import is_local, join, match, write_bytes
 from pipeline.funnel import has_run
 from pipeline.inputs import list_shards
@@ -81,7 +81,7 @@ def make_tokenizer(
     sources = list_sources(inputs, reading)
     _check_names(settings.proportions or {}, sources)
     for source in sources:
-        source.sizes = [len(text.encode()) for text in source.texts(reading, progress)]
+        source.sizes = [utf8_size(text) for text in source.texts(reading, progress)]
     left_over = _draw(sources, settings)
     progress("training" if given is None else "measuring")
     trained = _train(sources, settings, left_over=left_over) if given is None else _given(given, settings, sources)

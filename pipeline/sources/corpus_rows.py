@@ -13,7 +13,7 @@ from pipeline.corpora_settings import CorpusSettings
 from pipeline.document import METADATA, Document, Dropped, MalformedRecord, MetadataValue, Shard, utc_time, utf8_size
 from pipeline.files import open_read
 from pipeline.reading import Item, batched
-from pipeline.sources.json_rows import BadRow
+from pipeline.sources.json_rows import BadRow, string_value
 from pipeline.sources.table_rows import Row, Table, read_table
 
 #: Under which faults are counted, whatever the corpus is called.
@@ -116,13 +116,7 @@ def _value(row: Row, column: str) -> Any:
 
 
 def _string(value: Any, column: str | None) -> str | None:
-    if not isinstance(value, str | None):
-        raise BadRow(f"{_FAULTS}/wrong_type", f"{column} is {type(value).__name__}, not a string")
-    try:
-        utf8_size(value or "")
-    except UnicodeEncodeError as error:
-        raise BadRow(f"{_FAULTS}/lone_surrogate", f"{column}: {error}") from error
-    return value
+    return string_value(value, column, _FAULTS)
 
 
 def _identifier(value: Any, column: str | None) -> str | None:

@@ -11,7 +11,7 @@ from pipeline.github_settings import GithubColumns, GithubSettings
 from pipeline.reading import Item
 from pipeline.sources.github_context import SOURCE, GithubContext, Place, RepositoryReason, collection_of
 from pipeline.sources.github_licences import LicenceIndex
-from pipeline.sources.json_rows import BadRow
+from pipeline.sources.json_rows import BadRow, string_value
 from pipeline.sources.table_rows import Row, Table, read_table
 
 _MAX_NAME_CHARS = 4096
@@ -184,14 +184,7 @@ def _name(row: Row, column: str) -> str:
 
 
 def _text(row: Row, column: str) -> str | None:
-    value = row.get(column)
-    if not isinstance(value, str | None):
-        raise BadRow(f"{SOURCE}/wrong_type", f"{column} is {type(value).__name__}, not a string")
-    try:
-        utf8_size(value or "")
-    except UnicodeEncodeError as error:
-        raise BadRow(f"{SOURCE}/lone_surrogate", f"{column}: {error}") from error
-    return value
+    return string_value(row.get(column), column, SOURCE)
 
 
 def _integer(row: Row, column: str) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.document import MalformedRecord
+from pipeline.document import MalformedRecord, utf8_size
 from pipeline.sources.decompressed import PIECE_BYTES, Readable
 
 #: A line that goes on for that many times the longest one allowed has no end: the rest of the file is not read.
@@ -28,6 +28,26 @@ class BadRow(Exception):
     def __init__(self, cause: str, detail: str) -> None:
         super().__init__(cause, detail)
         self.cause, self.detail = cause, detail
+
+
+def string_value(value: object, column: str | None, faults: str) -> str | None:
+    """Give a value that is a string with a UTF-8 form, or nothing.
+
+    Args:
+        value: The value of a row.
+        column: Where it stands.
+        faults: What the causes of malformed rows begin with.
+
+    Raises:
+        BadRow: It is something else.
+    """
+    if not isinstance(value, str | None):
+        raise BadRow(f"{faults}/wrong_type", f"{column} is {type(value).__name__}, not a string")
+    try:
+        utf8_size(value or "")
+    except UnicodeEncodeError as error:
+        raise BadRow(f"{faults}/lone_surrogate", f"{column}: {error}") from error
+    return value
 
 
 def cut_lines(stream: Readable, longest: int, source: str) -> Iterator[Line]:
