@@ -95,7 +95,7 @@ class TraceSettings(BaseModel):
 
 
 class EnergySettings(BaseModel):
-    """What a run's energy and carbon are reckoned from: Wh = device-hours x watts x PUE (Touvron et al., 2023, section 6).
+    """What energy and carbon are reckoned from: Wh = device-hours x watts x PUE (Touvron et al., 2023, section 6).
 
     Attributes:
         watts: Power of a device; ``None`` takes that of its kind, where it is known.
@@ -155,8 +155,8 @@ class TrainSettings(BaseModel):
         attention: The kernel; ``auto`` takes the fastest that can do what is asked.
         remat: What a layer keeps for its backward pass, see :mod:`train.remat`.
         mesh: The devices.
-        start_from: A checkpoint whose weights the run begins with: a Hugging Face LLaMA, or one of this trainer; ``None``
-            draws them. Moments and the step begin at zero.
+        start_from: A checkpoint whose weights the run begins with: a Hugging Face LLaMA, or one of this trainer's;
+            ``None`` draws them. Moments and the step begin at zero.
         checkpoint: When the state is saved.
         held_out: Measures the loss on held-out documents; ``None`` does not.
         spikes: Which steps are left out.
