@@ -87,7 +87,7 @@ def _run(
     shown = nullcontext(report) if report else progress(steps=settings.steps, log_every=settings.log_every)
     metrics_path = os.path.join(settings.output_folder, "metrics.jsonl")
     with shown as show, open(metrics_path, "w", encoding="utf-8", buffering=1) as metrics:
-        for done in _steps(compiled, state, mixture, settings):
+        for done in _steps(compiled, state, mixture, settings, devices=laid[0].mesh.size):
             metrics.write(json.dumps(asdict(done)) + "\n")
             losses.append(done.loss)
             show(done)
@@ -100,7 +100,9 @@ def _compile(settings: TrainSettings, mixture: Mixture, layout: Layout, how: Exe
     return jit_update(settings, layout, how).lower(state, mixture.batch(0)).compile(), state
 
 
-def _steps(step: Update, state: State, mixture: Mixture, settings: TrainSettings) -> Iterator[StepReport]:
+def _steps(
+    step: Update, state: State, mixture: Mixture, settings: TrainSettings, *, devices: int
+) -> Iterator[StepReport]:
     """Take all steps; a step is reported once the next one is under way, so the device never waits for a report."""
     clock = time.perf_counter()
     pending: Metrics | None = None
@@ -111,11 +113,11 @@ def _steps(step: Update, state: State, mixture: Mixture, settings: TrainSettings
         if pending is not None:
             values = jax.device_get(pending)
             elapsed, clock = time.perf_counter() - clock, time.perf_counter()
-            yield _report(number, values, settings.batch * settings.model.context / elapsed)
+            yield _report(number, values, settings.batch * settings.model.context, elapsed, devices)
         pending = launched
 
 
-def _report(step: int, metrics: Metrics, tokens_per_second: float) -> StepReport:
+def _report(step: int, metrics: Metrics, tokens: int, seconds: float, devices: int) -> StepReport:
     """Read a step's numbers.
 
     Raises:
@@ -127,4 +129,14 @@ def _report(step: int, metrics: Metrics, tokens_per_second: float) -> StepReport
             f"step {step}: loss is {loss}, norm of the gradient {grad_norm}; "
             "a lower optimizer.learning_rate or a longer optimizer.warmup_steps may help"
         )
-    return StepReport(step, loss, grad_norm, float(metrics.learning_rate), tokens_per_second)
+    return StepReport(
+        step,
+        loss,
+        grad_norm,
+        float(metrics.learning_rate),
+        tokens_per_second=tokens / seconds,
+        tokens_per_second_per_device=tokens / seconds / devices,
+        mfu=None,
+        seconds=seconds,
+        data_seconds=0.0,
+    )
