@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.encoding import Encoder
 from tokenizer.lengths import byte_lengths
 from tokenizer.reader import TokenShards
 from train.config import TrainSettings
@@ -42,7 +41,7 @@ class Inputs:
         """Bytes of text that each id stands for; ``None`` without the tokenizer."""
         if TOKENIZER_MODEL not in self.tokenizer:
             return None
-        return byte_lengths(Encoder.from_bytes(self.tokenizer[TOKENIZER_MODEL]))
+        return byte_lengths(self.tokenizer[TOKENIZER_MODEL])
 
 
 @contextmanager

@@ -7,6 +7,7 @@ may change, and changes results by rounding alone.
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from typing import Any
 
 from train.config import TrainSettings
@@ -39,20 +40,23 @@ class OtherRun(ValueError):
     """The checkpoints are of a run with other settings or other data."""
 
 
-def record_of(settings: TrainSettings, drawing: Drawing, *, step: int, seconds: float, version: str) -> dict[str, Any]:
+def record_of(
+    settings: TrainSettings, drawing: Drawing, *, step: int, seconds: float, device_seconds: float
+) -> dict[str, Any]:
     """Say what a state belongs to, as JSON values.
 
     Args:
         settings: With the vocabulary filled in.
         drawing: What the run draws from.
         step: Steps done: the next one's data follow from it.
-        seconds: Time of the steps so far, over all processes that have worked at the run one after the other.
-        version: Of this package.
+        seconds: Time of these steps.
+        device_seconds: Time that devices were held for them.
     """
     return {
         "step": step,
         "seconds": seconds,
-        "version": version,
+        "device_seconds": device_seconds,
+        "version": metadata.version("llama-corpus"),
         "config": settings.model_dump(mode="json"),
         "data": describe(drawing),
     }

@@ -13,6 +13,21 @@ from typing import Any, Self
 import jax
 from jax.experimental import multihost_utils
 
+
+class Stopped(Exception):
+    """A run was asked to end and has saved its state.
+
+    Attributes:
+        step: Steps that are done and saved.
+        signal: What asked.
+    """
+
+    def __init__(self, step: int, asked_by: signal.Signals | None) -> None:
+        super().__init__(f"stopped after step {step}, which is saved")
+        self.step = step
+        self.signal = asked_by
+
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
