@@ -56,6 +56,7 @@ class Metrics:
                 self._lines = files.enter_context(_open_lines(os.path.join(output, LINES), resume_from))
             if enabled and tensorboard:
                 self._events = files.enter_context(_open_events(os.path.join(output, FOLDER), resume_from))
+                append(self._events, _opening(resume_from))
             self._files = files.pop_all()
 
     def __enter__(self) -> Self:
@@ -146,9 +147,9 @@ def append(file: FileIO, data: bytes) -> None:
 def _open_lines(path: str, resume_from: int | None) -> FileIO:
     if resume_from is None:
         return FileIO(path, "w")
-    file = FileIO(path, "a")
-    os.truncate(path, sum(len(line) for line in _lines_up_to(path, resume_from)))
-    return file
+    if os.path.exists(path):
+        os.truncate(path, sum(len(line) for line in _lines_up_to(path, resume_from)))
+    return FileIO(path, "a")
 
 
 def _lines_up_to(path: str, step: int) -> Iterator[bytes]:
@@ -181,13 +182,14 @@ def _open_events(folder: str, resume_from: int | None) -> FileIO:
         for path in earlier:
             os.remove(path)
         earlier = []
+    name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{len(earlier)}"
+    return FileIO(os.path.join(folder, name), "x")
+
+
+def _opening(resume_from: int | None) -> bytes:
+    """The first records of an event file."""
     now = time.time()
-    name = f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{len(earlier)}"
-    file = FileIO(os.path.join(folder, name), "x")
-    append(file, events.header(now))
-    if resume_from is not None:
-        append(file, events.restart(resume_from + 1, now))
-    return file
+    return events.header(now) + (b"" if resume_from is None else events.restart(resume_from + 1, now))
 
 
 def _finite(value: Any) -> Any:

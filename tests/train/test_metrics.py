@@ -141,8 +141,8 @@ def test_a_run_killed_at_any_byte_and_resumed_has_the_lines_of_one_that_was_not(
 
 @pytest.mark.parametrize(
     "torn",
-    [b'{"step": 1, "loss"', b'{"step": 1}', b"\0" * 50 + b"\n", b"[1]\n", b'{"loss": 1.0}\n'],
-    ids=["half a line", "no end", "zeros of a lost disk", "not an object", "no step"],
+    [b'{"step": 1, "loss"', b'{"step": 1}', b"\0" * 50 + b"\n", b"[1]\n", b'{"loss": 1.0}\n', b'{"step": "1"}\n'],
+    ids=["half a line", "no end", "zeros of a lost disk", "not an object", "no step", "a step that is no number"],
 )
 def test_a_torn_line_is_cut_off_with_what_follows(tmp_path, torn):
     (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1}\n' + torn)
@@ -157,10 +157,12 @@ def test_resuming_where_no_record_is_begins_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("room", "file"), [(200, "metrics.jsonl"), (280, "events.out.tfevents")], ids=["lines", "events"]
+    ("room", "file"),
+    [(200, "metrics.jsonl"), (280, "events.out.tfevents"), (30, "events.out.tfevents")],
+    ids=["a line", "an event", "the head of the events"],
 )
 def test_a_full_disk_is_an_error_of_one_line_that_names_the_file(tmp_path, room, file):
-    """A limit on the size of files stands in for the disk; a line takes 207 bytes, the first two events 305."""
+    """A limit on the size of files stands in for the disk. A line takes 207 bytes, the events' head 40, a step 265."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limit[1]))

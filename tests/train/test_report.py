@@ -90,6 +90,7 @@ def test_a_terminal_shows_a_bar_and_wraps_the_figures_where_it_is_narrow(capsys,
     )
     reports = [replace(STEP, step=step, mfu=0.4967) for step in (61, 62)]
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown(capsys, reports, steps=100, log_every=1, first=60))
+    assert " 60/100" in text
     last = text.split("\r")[-1]
     assert max(len(line.rstrip()) for line in last.splitlines()) <= width
     assert re.match(r"\S{20}  ?62/100 0:06:20 left", last)
