@@ -40,4 +40,4 @@ def is_first() -> bool:
 def meet(name: str) -> None:
     """Wait for all processes to come to the same place."""
     if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(name)  # type: ignore[no-untyped-call]  # JAX gives it no types
+        multihost_utils.sync_global_devices(name)

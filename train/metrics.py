@@ -129,7 +129,7 @@ def read_history(output: str) -> History:
 
 
 def _measured(values: Mapping[str, Any]) -> HeldOutLoss:
-    return HeldOutLoss(**{name: math.nan if value is None else value for name, value in values.items()})
+    return HeldOutLoss._make(math.nan if values[name] is None else values[name] for name in HeldOutLoss._fields)
 
 
 def append(file: FileIO, data: bytes) -> None:

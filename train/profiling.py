@@ -38,7 +38,7 @@ class Profiler:
             return
         begins, ends = step == self._settings.first, step == self._settings.first + self._settings.steps
         if begins or (ends and self._is_recording):
-            jax.block_until_ready(state)  # type: ignore[no-untyped-call]  # JAX gives it no types
+            jax.block_until_ready(state)
         if begins:
             jax.profiler.start_trace(self._folder)
             self._is_recording = True

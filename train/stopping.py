@@ -58,7 +58,7 @@ class Stopping:
         """Whether to end after ``step``, the same in all processes; all must ask after each step."""
         if jax.process_count() == 1:
             return self.signal is not None
-        if multihost_utils.reached_preemption_sync_point(step):  # type: ignore[no-untyped-call]  # JAX gives it no types
+        if multihost_utils.reached_preemption_sync_point(step):
             self.signal = signal.SIGTERM
         return self.signal is not None
 
