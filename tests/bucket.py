@@ -39,10 +39,11 @@ class Bucket(ThreadingHTTPServer):
     Attributes:
         folder: Where the files lie; what is changed there changes in the bucket.
         requests: What was asked for, in the order answered.
-        failing: Keys whose requests fail, and with which status.
+        failing: With which statuses the next requests for a key fail.
     """
 
     daemon_threads = True
+    request_queue_size = 256  # connections that wait to be taken; beyond it they are lost
 
     def __init__(self, folder: Path) -> None:
         """Listen on a free port."""
@@ -83,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         key = unquote(url.path.removeprefix(_OBJECT)) if url.path.startswith(_OBJECT) else ""
         if statuses := self.server.failing.get(key):
-            self._answer(key, statuses.pop(0) if len(statuses) > 1 else statuses[0], b"<h1>not\nnow</h1>", {})
+            self._answer(key, statuses.pop(0), b"<h1>not\nnow</h1>", {})
         elif url.path == _LISTING:
             self._answer("", 200, json.dumps(self._list(parse_qs(url.query))).encode(), {})
         else:
@@ -93,14 +94,16 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.server.folder / key
         if not key or not path.is_file():
             return 404, b"No such object", {}
-        content = path.read_bytes()
+        size = path.stat().st_size
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked is None:
-            return 200, content, {}
-        start, end = int(asked[1]), min(len(content), int(asked[2] or len(content)) + 1)
-        if start >= len(content):
-            return 416, b"", {"Content-Range": f"bytes */{len(content)}"}
-        return 206, content[start:end], {"Content-Range": f"bytes {start}-{end - 1}/{len(content)}"}
+            return 200, path.read_bytes(), {}
+        start, end = int(asked[1]), min(size, int(asked[2] or size) + 1)
+        if start >= size:
+            return 416, b"", {"Content-Range": f"bytes */{size}"}
+        with path.open("rb") as file:
+            file.seek(start)
+            return 206, file.read(end - start), {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
 
     def _list(self, query: Mapping[str, list[str]]) -> dict[str, object]:
         begin, end = query.get("startOffset", [""])[0], query.get("endOffset", [""])[0]

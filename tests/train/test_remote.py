@@ -1,0 +1,250 @@
+import pickle
+
+import numpy as np
+import pytest
+
+from tests.bucket import ENDPOINT, NAME, serve
+from tokenizer.manifest import build_manifest, held_out_name, shard_name
+from tokenizer.mixture import MixtureSettings, resolve
+from tokenizer.shards import pack_shard
+from tokenizer.stored import Stretch
+from train import remote
+from train.data import Mixture
+from train.shards import open_drawing, open_held_out, open_sources, read_plan
+
+SHARDS = 3
+TOKENS = {"a": 1500, "b": 601}  # in each shard
+CONTEXT = 8
+BATCH = 64
+URL = f"gs://{NAME}/run"
+SECONDS = {"initial_delay": "1ms", "max_delay": "5ms"}
+
+
+def write_source(folder, source, tokens, names):
+    """Shards of two documents each, of random ids."""
+    folder.mkdir(parents=True)
+    rng, entries = np.random.default_rng(tokens), []
+    for name in names:
+        ids = rng.integers(3, 300, tokens).astype(np.uint16)
+        packed = pack_shard([ids[:10], ids[10:]], np.dtype("<u2"))
+        for file_name, content in packed.files(name):
+            (folder / file_name).write_bytes(content)
+        entries.append(packed.entry(name))
+    manifest = build_manifest(
+        source, entries, vocab_size=300, tokenizer_sha256="a" * 64, dtype=np.dtype("<u2"),
+        bos_id=1, eos_id=2, bos=True, eos=True,
+    )  # fmt: skip
+    (folder / "manifest.json").write_text(manifest.to_json())
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory):
+    """A bucket with a run in it, which no test may change."""
+    folder = tmp_path_factory.mktemp("bucket")
+    for source, tokens in TOKENS.items():
+        names = [shard_name(source, number, SHARDS) for number in range(SHARDS)]
+        write_source(folder / "run" / "tokens" / source, source, tokens, names)
+    write_source(folder / "run" / "held_out" / "b", "b", 77, [held_out_name("b", 2)])
+    write_source(folder / "large" / "tokens" / "c", "c", 2_000_000, [shard_name("c", 0, 1)])
+    with serve(folder) as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def bucket(lasting, monkeypatch):
+    """The bucket, whose failures are soon given up on."""
+    monkeypatch.setenv(ENDPOINT, lasting.endpoint)
+    monkeypatch.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", "none")
+    monkeypatch.setitem(remote._CONTEXT, "gcs_request_retries", {"max_retries": 3, **SECONDS})
+    remote._store.cache_clear()
+    lasting.requests.clear()
+    lasting.failing.clear()
+    yield lasting
+    remote._store.cache_clear()
+
+
+def mixture(run, weights=None):
+    drawing = open_drawing(str(run), weights, seed=3)
+    return Mixture.of(
+        drawing.sources,
+        context=CONTEXT,
+        batch_size=BATCH,
+        seed=drawing.seed,
+        weights=drawing.weights,
+        shares=drawing.shares,
+    )
+
+
+def test_batches_from_a_bucket_are_those_from_disk(bucket):
+    near, far = mixture(bucket.folder / "run"), mixture(URL)
+    for step in (0, 7):
+        np.testing.assert_array_equal(far.batch(step), near.batch(step))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(far)).batch(1), near.batch(1))
+
+
+def test_each_window_of_a_batch_is_one_ranged_read_of_little_more_than_its_bytes(bucket):
+    data = mixture(f"gs://{NAME}/large")
+    bucket.requests.clear()
+    data.batch(0)
+    assert {(request.status, request.key[-4:]) for request in bucket.requests} == {(206, ".bin")}
+    shared = BATCH - len(bucket.requests)  # TensorStore reads stretches that lie within 4 KB of each other as one
+    assert 0 <= shared < BATCH // 4
+    wanted = BATCH * 2 * (CONTEXT + 1)
+    assert wanted <= sum(request.bytes for request in bucket.requests) <= wanted + shared * 4096
+
+
+def test_distant_windows_cost_their_own_bytes_alone(bucket):
+    (source,) = open_sources(URL, ["a"]).values()
+    bucket.requests.clear()
+    source.windows([0, 1500, 3000], 9)
+    assert sorted(bucket.requests) == [
+        (f"run/tokens/a/{shard_name('a', number, SHARDS)}", 206, 18) for number in range(SHARDS)
+    ]
+
+
+def test_a_source_is_opened_by_its_manifest_and_the_last_bytes_of_each_file(bucket):
+    open_sources(URL, ["b"])
+    manifest, *tails = bucket.requests
+    assert (manifest.key, manifest.status) == ("run/tokens/b/manifest.json", 200)
+    assert sorted(tails) == sorted(
+        (f"run/tokens/b/{shard_name('b', number, SHARDS)[:-4]}{ending}", 206, size)
+        for number in range(SHARDS)
+        for ending, size in ((".bin", 2), (".ends", 8))
+    )
+
+
+def test_verifying_reads_each_file_whole(bucket):
+    open_drawing(URL, None, seed=0, verify=True)
+    whole = sum(request.bytes for request in bucket.reads(".bin"))
+    assert whole == SHARDS * (2 + 2 * TOKENS["a"] + 2 + 2 * TOKENS["b"])
+
+
+def test_the_plan_names_the_sources_so_that_nothing_is_listed(bucket):
+    path = bucket.folder / "run" / "tokens" / "mixture.json"
+    assert read_plan(URL) is None
+    plan = resolve(MixtureSettings(proportions={"b": 1}), {name: (SHARDS * TOKENS[name], 6) for name in TOKENS})
+    path.write_text(plan.to_json())
+    try:
+        assert set(open_drawing(URL, None, seed=0).sources) == {"b"}
+        assert "" not in {request.key for request in bucket.requests}
+    finally:
+        path.unlink()
+
+
+def test_without_a_plan_the_sources_are_those_listed_with_a_manifest(bucket):
+    assert list(open_sources(URL)) == list(TOKENS)
+    assert [request.key for request in bucket.requests].count("") == 1
+    (held_out,) = open_held_out(f"{URL}/").values()
+    assert held_out.num_tokens == 77
+    assert held_out.document(1).tolist() == held_out.window(10, 67).tolist()
+
+
+def test_listings_of_many_pages_are_followed_and_only_folders_with_the_file_are_found(bucket, tmp_path, monkeypatch):
+    for name in ["a/x.bin", *(f"a/{number:04}.bin" for number in range(1001)), "b/deep/x", "b/x", "ab", "c/x"]:
+        path = tmp_path / "r" / "t" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "r" / "t2").mkdir()
+    monkeypatch.setattr(bucket, "folder", tmp_path)
+    assert remote.folders_with(f"gs://{NAME}/r/t", "x") == ["b", "c"]
+    assert [request.key for request in bucket.requests] == ["", ""]
+
+
+def test_an_empty_stretch_asks_for_nothing(bucket):
+    assert remote.read_stretches([Stretch(f"{URL}/tokens/a/manifest.json", 4, 4)]) == [b""]
+    assert bucket.requests == []
+
+
+def test_other_stores_are_read_the_same_way(bucket):
+    expected = mixture(bucket.folder / "run").batch(0)
+    for url in (f"file://{bucket.folder}/run", f"{bucket.endpoint}/storage/v1/b/{NAME}/o/run"):
+        weights = None if url.startswith("file") else {"a": 1500.0, "b": 601.0}
+        drawing = open_drawing(url, weights, seed=3)
+        data = Mixture.of(drawing.sources, context=CONTEXT, batch_size=BATCH, seed=drawing.seed)
+        np.testing.assert_array_equal(data.batch(0), expected)
+
+
+def test_plain_http_can_not_be_listed(bucket):
+    with pytest.raises(remote.StoreError, match="plain HTTP has no listing, so sources must be named"):
+        open_sources(f"{bucket.endpoint}/storage/v1/b/{NAME}/o/run")
+
+
+def one_line(error):
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_server_that_is_busy_is_asked_again(bucket):
+    key = "run/tokens/a/manifest.json"
+    bucket.failing[key] = [503, 429]
+    (content,) = remote.read_stretches([Stretch(f"gs://{NAME}/{key}")])
+    assert content
+    assert [request.status for request in bucket.requests] == [503, 429, 200]
+
+
+@pytest.mark.parametrize(("status", "asked"), [(403, 1), (503, 4)])
+def test_what_finally_fails_is_one_line_that_names_the_file(bucket, status, asked):
+    name = shard_name("a", 1, SHARDS)
+    data = mixture(URL, {"a": 1.0})
+    bucket.requests.clear()
+    bucket.failing[f"run/tokens/a/{name}"] = [status] * 100
+    with pytest.raises(remote.StoreError) as error:
+        data.batch(0)
+    assert one_line(error).startswith(f"{URL}/tokens/a/{name}: ")
+    assert str(status) in one_line(error)
+
+
+def test_a_listing_that_is_refused_is_one_line_that_names_the_folder(bucket):
+    with pytest.raises(remote.StoreError) as error:
+        open_sources("gs://elsewhere/run")
+    assert one_line(error).startswith("gs://elsewhere/run/tokens: ")
+
+
+def test_what_is_not_there_is_named_by_its_url(bucket):
+    with pytest.raises(ValueError, match=rf"^{URL}/tokens/c/manifest\.json is missing$"):
+        open_drawing(URL, {"c": 1.0}, seed=0)
+    with pytest.raises(ValueError, match=rf"^data=gs://{NAME}/none holds no token shards"):
+        open_drawing(f"gs://{NAME}/none", None, seed=0)
+    assert open_held_out(f"gs://{NAME}/none") == {}
+
+
+@pytest.mark.parametrize(
+    ("ending", "size", "message"),
+    [
+        (".bin", 152, "has less than 154 bytes, its manifest says 154"),
+        (".bin", 153, "has 153 bytes, its manifest says 154"),
+        (".bin", 155, "has 155 bytes, its manifest says 154"),
+        (".ends", 8, "has less than 16 bytes, its manifest says 16"),
+        (".ends", 24, "has 24 bytes, its manifest says 16"),
+        (".ends", 0, "has less than 16 bytes, its manifest says 16"),
+        (".ends", None, "is missing"),
+    ],
+)
+def test_a_shard_of_another_size_is_refused(bucket, tmp_path, monkeypatch, ending, size, message):
+    name = shard_name("d", 0, 1)
+    write_source(tmp_path / "run" / "tokens" / "d", "d", 77, [name])
+    path = tmp_path / "run" / "tokens" / "d" / f"{name[:-4]}{ending}"
+    monkeypatch.setattr(bucket, "folder", tmp_path)
+    if size is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:size].ljust(size, b"\0"))
+    with pytest.raises(ValueError, match=message) as error:
+        open_sources(URL)
+    assert one_line(error) == f"{URL}/tokens/d/{path.name} {message}"
+
+
+def test_held_out_shards_of_another_tokenizer_are_refused(bucket):
+    with pytest.raises(ValueError, match=rf"{URL}/held_out/b was written with tokenizer a+, expected b+$"):
+        open_held_out(URL, tokenizer_sha256="b" * 64)
+
+
+@pytest.mark.parametrize("url", ["gcs://bucket/run", "memory://bucket/run", "gs://UPPER/run", "gs:///run"])
+def test_a_url_that_can_not_be_read_is_refused(url):
+    with pytest.raises(ValueError, match=url.removesuffix("run")) as error:
+        open_drawing(url, None, seed=0)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_is_no_url():
+    assert not any(map(remote.is_url, ["runs/demo", "/mnt/gs:/x", "C:\\runs", "gs:bucket"]))
