@@ -97,7 +97,7 @@ class TokenShards:
         """
         path = os.path.join(folder, MANIFEST_NAME)
         content = read_manifest(path, read_stretches) if read_stretches else _read_manifest(path, open_file)
-        manifest = Manifest.from_json(content)
+        manifest = Manifest.from_json(content, path)
         if tokenizer_sha256 not in (None, manifest.tokenizer_sha256):
             raise TokenShardError(
                 f"{folder} was written with tokenizer {manifest.tokenizer_sha256}, expected {tokenizer_sha256}"

@@ -248,7 +248,7 @@ def test_another_format_is_refused(folder, content):
 
 def test_another_version_is_refused_before_its_fields_are_read(folder):
     edit_manifest(folder, version=2, new_field=True)
-    assert refusal(folder) == "manifest.json has version 2, this reader reads 1"
+    assert refusal(folder) == f"{folder}/manifest.json has version 2, this reader reads 1"
 
 
 def test_an_unknown_field_is_refused(folder):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.bucket import ENDPOINT, NAME, serve
-from tokenizer.manifest import build_manifest, held_out_name, shard_name
+from tests.token_source import write_source
+from tokenizer.manifest import held_out_name, shard_name
 from tokenizer.mixture import MixtureSettings, resolve
-from tokenizer.shards import pack_shard
 from tokenizer.stored import Stretch
 from train import remote
 from train.data import Mixture
@@ -20,21 +20,10 @@ URL = f"gs://{NAME}/run"
 SECONDS = {"initial_delay": "1ms", "max_delay": "5ms"}
 
 
-def write_source(folder, source, tokens, names):
+def shards(tokens, count=SHARDS):
     """Shards of two documents each, of random ids."""
-    folder.mkdir(parents=True)
-    rng, entries = np.random.default_rng(tokens), []
-    for name in names:
-        ids = rng.integers(3, 300, tokens).astype(np.uint16)
-        packed = pack_shard([ids[:10], ids[10:]], np.dtype("<u2"))
-        for file_name, content in packed.files(name):
-            (folder / file_name).write_bytes(content)
-        entries.append(packed.entry(name))
-    manifest = build_manifest(
-        source, entries, vocab_size=300, tokenizer_sha256="a" * 64, dtype=np.dtype("<u2"),
-        bos_id=1, eos_id=2, bos=True, eos=True,
-    )  # fmt: skip
-    (folder / "manifest.json").write_text(manifest.to_json())
+    rng = np.random.default_rng(tokens)
+    return [np.split(rng.integers(3, 300, tokens).astype(np.uint16), [10]) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +31,9 @@ def lasting(tmp_path_factory):
     """A bucket with a run in it, which no test may change."""
     folder = tmp_path_factory.mktemp("bucket")
     for source, tokens in TOKENS.items():
-        names = [shard_name(source, number, SHARDS) for number in range(SHARDS)]
-        write_source(folder / "run" / "tokens" / source, source, tokens, names)
-    write_source(folder / "run" / "held_out" / "b", "b", 77, [held_out_name("b", 2)])
-    write_source(folder / "large" / "tokens" / "c", "c", 2_000_000, [shard_name("c", 0, 1)])
+        write_source(folder / "run" / "tokens" / source, shards(tokens))
+    write_source(folder / "run" / "held_out" / "b", shards(77, 1), names=[held_out_name("b", 2)])
+    write_source(folder / "large" / "tokens" / "c", shards(2_000_000, 1))
     with serve(folder) as bucket:
         yield bucket
 
@@ -221,9 +209,8 @@ def test_what_is_not_there_is_named_by_its_url(bucket):
     ],
 )
 def test_a_shard_of_another_size_is_refused(bucket, tmp_path, monkeypatch, ending, size, message):
-    name = shard_name("d", 0, 1)
-    write_source(tmp_path / "run" / "tokens" / "d", "d", 77, [name])
-    path = tmp_path / "run" / "tokens" / "d" / f"{name[:-4]}{ending}"
+    write_source(tmp_path / "run" / "tokens" / "d", shards(77, 1))
+    path = tmp_path / "run" / "tokens" / "d" / f"d-00000-of-00001{ending}"
     monkeypatch.setattr(bucket, "folder", tmp_path)
     if size is None:
         path.unlink()
