@@ -108,7 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self, query: Mapping[str, list[str]]) -> dict[str, object]:
         begin, end = query.get("startOffset", [""])[0], query.get("endOffset", [""])[0]
         after = query.get("pageToken", [""])[0]
-        paths = (path.relative_to(self.server.folder).as_posix() for path in self.server.folder.rglob("*"))
+        paths = (
+            path.relative_to(self.server.folder).as_posix() for path in self.server.folder.rglob("*") if path.is_file()
+        )
         names = sorted(name for name in paths if begin <= name and (not end or name < end) and name > after)
         page = names[:_PAGE]
         more = {"nextPageToken": page[-1]} if len(names) > _PAGE else {}

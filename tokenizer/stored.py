@@ -53,7 +53,7 @@ class StoredFile:
         """Return items ``start`` to ``end``, read-only.
 
         Raises:
-            EOFError: The file is shorter.
+            TokenShardError: The file is shorter.
         """
         width = self._dtype.itemsize
         (array,) = read_arrays([Stretch(self._path, start * width, end * width)], self._dtype, self._read)
@@ -68,12 +68,12 @@ def read_arrays(stretches: Sequence[Stretch], dtype: np.dtype[np.unsignedinteger
     """Read stretches that have an end, all in one call.
 
     Raises:
-        EOFError: A file ends before its stretch does.
+        TokenShardError: A file ends before its stretch does.
     """
     contents = read(stretches)
     for stretch, content in zip(stretches, contents, strict=True):
         if stretch.end is not None and len(content) != stretch.end - stretch.start:
-            raise EOFError(f"{stretch.path} ends before byte {stretch.end}")
+            raise TokenShardError(f"{stretch.path} ends before byte {stretch.end}")
     return [np.frombuffer(content, dtype=dtype) for content in contents]
 
 

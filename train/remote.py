@@ -8,7 +8,8 @@ an hour; what then still fails is a :class:`StoreError`.
 import functools
 import os
 import re
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from errno import ENOENT
 from typing import Any
 
@@ -22,7 +23,11 @@ SCHEMES = ("gs", "s3", "http", "https", "file")
 _REQUESTS = 128
 _CONTEXT: dict[str, Any] = {f"{name}_request_concurrency": {"limit": _REQUESTS} for name in ("gcs", "s3", "http")}
 
+_BLOCK_BYTES = 1 << 20
+_MAX_BLOCKS = 128
 _MAX_CAUSE_CHARS = 300
+
+_Block = tuple[str, int]
 
 
 class StoreError(OSError):
@@ -54,12 +59,74 @@ def read_stretches(stretches: Sequence[Stretch]) -> list[bytes]:
     return [_content(stretch.path, future) for stretch, future in zip(stretches, asked, strict=True)]
 
 
+class Blocks:
+    """Reads stretches of files that are read in order and again, by blocks of 1 MiB of which the last used are kept.
+
+    Held-out documents are read one by one, and every measurement reads the same. Not for several threads.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing kept."""
+        self._kept: OrderedDict[_Block, bytes] = OrderedDict()
+
+    def __call__(self, stretches: Sequence[Stretch]) -> list[bytes]:
+        """Read as :func:`read_stretches` does; stretches without an end are read by it."""
+        if any(stretch.end is None for stretch in stretches):
+            return read_stretches(stretches)
+        wanted = dict.fromkeys(block for stretch in stretches for block in _blocks(stretch))
+        blocks = {block: self._kept[block] for block in wanted if block in self._kept}
+        blocks |= _read_blocks([block for block in wanted if block not in blocks])
+        for block, content in blocks.items():
+            self._kept[block] = content
+            self._kept.move_to_end(block)
+        while len(self._kept) > _MAX_BLOCKS:
+            self._kept.popitem(last=False)
+        return [_cut(stretch, blocks) for stretch in stretches]
+
+
+def _blocks(stretch: Stretch) -> Iterable[_Block]:
+    first, last = stretch.start // _BLOCK_BYTES, -(-(stretch.end or 0) // _BLOCK_BYTES)
+    return ((stretch.path, number) for number in range(first, last))
+
+
+def _read_blocks(blocks: Sequence[_Block]) -> dict[_Block, bytes]:
+    """Read blocks; what lies beyond a file's end comes as nothing, so a last block is asked for again, without end."""
+    starts = [Stretch(path, number * _BLOCK_BYTES) for path, number in blocks]
+    contents = read_stretches([stretch._replace(end=stretch.start + _BLOCK_BYTES) for stretch in starts])
+    short = [place for place, content in enumerate(contents) if not content]
+    for place, content in zip(short, read_stretches([starts[place] for place in short]), strict=True):
+        contents[place] = content
+    return dict(zip(blocks, contents, strict=True))
+
+
+def _cut(stretch: Stretch, blocks: dict[_Block, bytes]) -> bytes:
+    content = b"".join(blocks[block] for block in _blocks(stretch))
+    skipped = stretch.start % _BLOCK_BYTES
+    return content[skipped : skipped + (stretch.end or 0) - stretch.start]
+
+
+def read_folder(url: str) -> dict[str, bytes]:
+    """Read the files right in a folder, by name; none where there is no such folder.
+
+    Raises:
+        StoreError: The store refuses, can not be reached or, as plain HTTP, has no listing.
+    """
+    names = [name for name in _list(url) if name and "/" not in name]  # consoles make folders files
+    return dict(zip(names, read_stretches([Stretch(f"{url.rstrip('/')}/{name}") for name in names]), strict=True))
+
+
 def folders_with(url: str, name: str) -> list[str]:
     """List the folders right below ``url`` that hold a file called ``name``, in alphabetical order.
 
     Raises:
         StoreError: The store refuses, can not be reached or, as plain HTTP, has no listing.
     """
+    places = (found.split("/") for found in _list(url))
+    return sorted(place[0] for place in places if place[1:] == [name])
+
+
+def _list(url: str) -> list[str]:
+    """List all files below a folder by their paths in it, in alphabetical order."""
     root, key = _split(url.rstrip("/") + "/")
     try:
         keys = (_store(root) / key).list().result()
@@ -67,8 +134,7 @@ def folders_with(url: str, name: str) -> list[str]:
         raise StoreError(f"{url}: plain HTTP has no listing, so sources must be named, and held_out null") from error
     except ValueError as error:
         raise StoreError(f"{url}: {_in_one_line(error)}") from error
-    places = (found.decode().split("/") for found in keys)
-    return sorted(place[0] for place in places if place[1:] == [name])
+    return sorted(found.decode() for found in keys)
 
 
 def _ask(stretch: Stretch, batch: ts.Batch) -> Any:

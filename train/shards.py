@@ -11,9 +11,9 @@ from tokenizer.manifest import MANIFEST_NAME, Manifest
 from tokenizer.mixture import PLAN_NAME, MixturePlan
 from tokenizer.reader import TokenShards
 from tokenizer.stored import Stretch
+from train import remote
 from train.config import DocumentMask
 from train.model import ModelSettings
-from train.remote import folders_with, is_url, read_stretches
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def open_sources(
         ValueError: There are no token shards, none of a wanted name, or they do not match their manifest.
     """
     folder = os.path.join(run, "tokens")
-    if names is None or not is_url(run):  # a store lists all files of all shards to tell which sources there are
+    if names is None or not remote.is_url(run):  # a store lists all files of all shards to tell which sources there are
         present = _sources_in(folder)
         if not present:
             place = os.path.join(folder, "*", MANIFEST_NAME)
@@ -100,7 +100,10 @@ def open_sources(
         if gone := sorted(set(names or ()) - set(present)):
             raise ValueError(f"{named_by}.{gone[0]}: no such token shards in {folder}, there are {', '.join(present)}")
         names = names or present
-    return {name: _open(os.path.join(folder, name), verify=verify) for name in sorted(names)}
+    read = remote.read_stretches if remote.is_url(run) else None
+    return {
+        name: TokenShards.open(os.path.join(folder, name), verify=verify, read_stretches=read) for name in sorted(names)
+    }
 
 
 def open_held_out(run: str, *, tokenizer_sha256: str | None = None, verify: bool = False) -> dict[str, TokenShards]:
@@ -116,10 +119,23 @@ def open_held_out(run: str, *, tokenizer_sha256: str | None = None, verify: bool
         OSError: They can not be read.
     """
     folder = os.path.join(run, "held_out")
+    read = remote.Blocks() if remote.is_url(run) else None
     return {
-        name: _open(os.path.join(folder, name), tokenizer_sha256=tokenizer_sha256, verify=verify)
+        name: TokenShards.open(
+            os.path.join(folder, name), tokenizer_sha256=tokenizer_sha256, verify=verify, read_stretches=read
+        )
         for name in _sources_in(folder)
     }
+
+
+def read_folder(folder: str) -> dict[str, bytes]:
+    """Read the files right in a folder of a run, as its tokenizer's, by name; none where there is no such folder."""
+    if remote.is_url(folder):
+        return remote.read_folder(folder)
+    if not os.path.isdir(folder):
+        return {}
+    names = (name for name in sorted(os.listdir(folder)) if os.path.isfile(os.path.join(folder, name)))
+    return {name: _read(os.path.join(folder, name)) for name in names}
 
 
 def with_vocabulary(model: ModelSettings, vocab_size: int) -> ModelSettings:
@@ -153,20 +169,15 @@ def check_documents(mask: DocumentMask, manifest: Manifest) -> None:
 
 
 def _sources_in(folder: str) -> list[str]:
-    if is_url(folder):
-        return folders_with(folder, MANIFEST_NAME)
+    if remote.is_url(folder):
+        return remote.folders_with(folder, MANIFEST_NAME)
     if not os.path.isdir(folder):
         return []
     return sorted(name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, MANIFEST_NAME)))
 
 
-def _open(folder: str, *, verify: bool, tokenizer_sha256: str | None = None) -> TokenShards:
-    read = read_stretches if is_url(folder) else None
-    return TokenShards.open(folder, tokenizer_sha256=tokenizer_sha256, verify=verify, read_stretches=read)
-
-
 def _read(path: str) -> bytes:
-    if is_url(path):
-        return read_stretches([Stretch(path)])[0]
+    if remote.is_url(path):
+        return remote.read_stretches([Stretch(path)])[0]
     with open(path, "rb") as file:
         return file.read()

@@ -194,7 +194,7 @@ def test_a_stored_file_that_shrinks_is_an_error(folder):
     os.truncate(folder / "s-00000-of-00002.bin", 4)
     assert tokens.windows([0], 2).tolist() == [[1, 10]]
     for read in (lambda: tokens.windows([0, 3], 3), lambda: tokens.window(0, 6), lambda: tokens.document(0)):
-        with pytest.raises(EOFError, match=r"s-00000-of-00002\.bin ends before byte"):
+        with pytest.raises(TokenShardError, match=r"s-00000-of-00002\.bin ends before byte"):
             read()
 
 

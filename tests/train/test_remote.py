@@ -10,7 +10,7 @@ from tokenizer.mixture import MixtureSettings, resolve
 from tokenizer.stored import Stretch
 from train import remote
 from train.data import Mixture
-from train.shards import open_drawing, open_held_out, open_sources, read_plan
+from train.shards import open_drawing, open_held_out, open_sources, read_folder, read_plan
 
 SHARDS = 3
 TOKENS = {"a": 1500, "b": 601}  # in each shard
@@ -125,6 +125,53 @@ def test_without_a_plan_the_sources_are_those_listed_with_a_manifest(bucket):
     (held_out,) = open_held_out(f"{URL}/").values()
     assert held_out.num_tokens == 77
     assert held_out.document(1).tolist() == held_out.window(10, 67).tolist()
+
+
+def test_held_out_documents_are_read_by_whole_blocks_and_once(bucket):
+    near, far = (open_held_out(run)["b"] for run in (str(bucket.folder / "run"), URL))
+    bucket.requests.clear()
+    for _ in range(2):
+        for number in range(near.num_documents):
+            np.testing.assert_array_equal(far.document(number), near.document(number))
+        np.testing.assert_array_equal(far.windows(range(70), 7), near.windows(range(70), 7))
+    refused, tail = ["b-00002.ends", "b-00002.bin"], {"b-00002.ends": 16, "b-00002.bin": 154}
+    assert [request.key.rpartition("/")[2] for request in bucket.requests] == [name for name in refused for _ in (0, 1)]
+    assert {request.key.rpartition("/")[2]: request.bytes for request in bucket.requests[1::2]} == tail
+
+
+def test_stretches_of_blocks_are_those_of_the_file(bucket):
+    name = shard_name("c", 0, 1)
+    content = (bucket.folder / "large" / "tokens" / "c" / name).read_bytes()
+    block, url = 1 << 20, f"gs://{NAME}/large/tokens/c/{name}"
+    blocks = remote.Blocks()
+    edges = [0, 1, block - 1, block, block + 1, 3 * block, len(content) - 1, len(content)]
+    for start in edges:
+        ends = [end for end in edges if end >= start]
+        assert blocks([Stretch(url, start, end) for end in ends]) == [content[start:end] for end in ends]
+    assert len(bucket.requests) == 4 + 1  # the last is shorter than a block and asked for a second time
+    assert blocks([Stretch(url, len(content) - 4)]) == [content[-4:]]
+    assert blocks([Stretch(url, 5 * block, 5 * block + 4), Stretch(url, 4, 4)]) == [b"", b""]
+
+
+def test_no_more_blocks_are_kept_than_said_and_the_last_used_are(bucket, monkeypatch):
+    monkeypatch.setattr(remote, "_MAX_BLOCKS", 2)
+    monkeypatch.setattr(remote, "_BLOCK_BYTES", 100)
+    url, blocks = f"{URL}/tokens/a/{shard_name('a', 0, SHARDS)}", remote.Blocks()
+    for number, asked in ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 4)):
+        blocks([Stretch(url, 100 * number, 100 * number + 50)])
+        assert len(bucket.requests) == asked
+
+
+def test_the_files_of_a_folder_are_read_by_name(bucket, tmp_path, monkeypatch):
+    folder = tmp_path / "run" / "tokenizer"
+    (folder / "more").mkdir(parents=True)
+    for name in ("tokenizer.model", "card.json", "more/x"):
+        (folder / name).write_text(name)
+    monkeypatch.setattr(bucket, "folder", tmp_path)
+    expected = {"card.json": b"card.json", "tokenizer.model": b"tokenizer.model"}
+    for run in (URL, str(tmp_path / "run")):
+        assert read_folder(f"{run}/tokenizer") == expected
+        assert read_folder(f"{run}/nothing") == {}
 
 
 def test_listings_of_many_pages_are_followed_and_only_folders_with_the_file_are_found(bucket, tmp_path, monkeypatch):
