@@ -19,6 +19,7 @@ from tests.bench import (
     corpora,
     crawl,
     crawl_path,
+    data,
     decontamination,
     dedup,
     github,
@@ -82,6 +83,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "run.memory": whole.measure_memory,
     "run.stages": stages.measure,
     "train": training.train,
+    "train.data": data.load,
     "train.compile": compiling.compile_ahead,
 }
 
