@@ -60,6 +60,15 @@ class ShardEntry(BaseModel):
         """File name of Megatron's index."""
         return self.name.removesuffix(".bin") + ".idx"
 
+    def check_last_end(self, last: int) -> None:
+        """Hold the last of the ends, 0 where there is none, to the number of tokens.
+
+        Raises:
+            TokenShardError: They differ.
+        """
+        if last != self.tokens:
+            raise TokenShardError(f"{self.ends_name} ends at token {last}, its shard has {self.tokens}")
+
 
 class Manifest(BaseModel):
     """All that a reader needs to know of a source's token shards.
