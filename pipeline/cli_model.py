@@ -15,7 +15,13 @@ from pipeline.settings import SettingsError
 if TYPE_CHECKING:
     from train.loading import LoadedModel
 
-Checkpoint = Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A trained model: a Hugging Face LLaMA folder.")]
+Checkpoint = Annotated[
+    str,
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="A trained model: a run's output folder, one of its checkpoints/STEP, or a Hugging Face LLaMA folder.",
+    ),
+]
 
 
 class Precision(StrEnum):
@@ -162,7 +168,7 @@ def import_model(
     import yaml
 
     with _packages("train"):
-        from train.huggingface import import_checkpoint
+        from train.huggingface_reading import import_checkpoint
         from train.model import parameter_count
 
     if os.path.exists(output):

@@ -1,27 +1,24 @@
-"""Weights to and from Hugging Face's LLaMA: names, transposes and files.
+"""Weights as Hugging Face's LLaMA has them: names, layout, and how they are written.
 
 A linear layer there is ``[out, in]``, here ``[in, out]`` with the heads as an axis of their own. Both rotate pairs half
-a head apart, so that no row is permuted (Meta's own files pair neighbours, see :func:`train.model.rotate`). Reading and
-writing go tensor by tensor: memory holds one copy of the weights and the tensor at hand.
+a head apart, so that no row is permuted (Meta's own files pair neighbours, see :func:`train.model.rotate`). Weights are
+written tensor by tensor: memory holds one copy of them and the tensor at hand.
 """
 
 import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-import jax
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
-from train.huggingface_config import BOS_ID, EOS_ID, CheckpointError, from_config, to_config
-from train.model import ModelSettings, Params, init
+from train.huggingface_config import BOS_ID, EOS_ID, to_config
+from train.model import ModelSettings, Params
 from train.safetensors_writer import StoredShape, write_safetensors
 
 Weights = NDArray[Any]
@@ -36,7 +33,6 @@ MAX_SHARD_BYTES = 5 * 10**9
 
 _DTYPES = {"bf16": np.dtype(ml_dtypes.bfloat16), "fp32": np.dtype(np.float32)}
 _DTYPE_NAMES = {"bf16": "bfloat16", "fp32": "float32"}
-_READABLE = {"F32", "F16", "BF16"}
 _LAYER_NAMES = {
     "attention_norm": "input_layernorm",
     "query": "self_attn.q_proj",
@@ -48,8 +44,6 @@ _LAYER_NAMES = {
     "up": "mlp.up_proj",
     "down": "mlp.down_proj",
 }
-#: Old exports carry the rotary wavelengths, which follow from the settings.
-_IGNORED = "rotary_emb.inv_freq"
 
 
 class Place(NamedTuple):
@@ -81,11 +75,6 @@ def to_hugging_face(weight: Weights, field: str) -> Weights:
     return flat.T
 
 
-def from_hugging_face(weight: Weights, field: str, shape: tuple[int, ...]) -> Weights:
-    """Turn one weight of Hugging Face's into ours, of ``shape``: the inverse of :func:`to_hugging_face`."""
-    return weight if len(shape) == 1 or field == "embedding" else weight.T.reshape(shape)
-
-
 def stored_shape(shape: tuple[int, ...], field: str) -> tuple[int, ...]:
     """The shape that a weight of ``shape``, of one layer, has in Hugging Face's layout."""
     if len(shape) == 1 or field == "embedding":
@@ -98,39 +87,6 @@ def to_state(params: Params, settings: ModelSettings) -> Iterator[tuple[str, Wei
     """Yield each weight under Hugging Face's name and in its layout, one at a time."""
     for name, place in places(settings).items():
         yield name, to_hugging_face(np.asarray(_at(params, place)), place.field)
-
-
-def from_state(
-    state: Iterable[tuple[str, Weights]], settings: ModelSettings, *, dtype: np.dtype[Any], origin: str
-) -> Params:
-    """Build the weights from Hugging Face's tensors, in any order.
-
-    Args:
-        state: Names and tensors; the rotary wavelengths that old files hold are left out.
-        settings: The shape the tensors must have.
-        dtype: Of the matrices; the gains of the norms are float32 in any case.
-        origin: Where they come from, for messages.
-
-    Returns:
-        Arrays of NumPy, so that whoever trains places them on devices as its mesh asks.
-
-    Raises:
-        CheckpointError: A tensor is missing, is not known or has another shape.
-    """
-    shapes = jax.eval_shape(lambda: init(settings, key=jax.random.key(0)))
-    params: Params = jax.tree_util.tree_map_with_path(
-        lambda path, leaf: np.empty(leaf.shape, np.float32 if path[-1].name.endswith("_norm") else dtype), shapes
-    )
-    missing = places(settings)
-    for name, weight in state:
-        if name.endswith(_IGNORED):
-            continue
-        if name not in missing:
-            raise CheckpointError(f"{origin}: the tensor {name} is none of a LLaMA's with layers={settings.layers}")
-        _fill(params, missing.pop(name), weight, name, origin)
-    if missing:
-        raise CheckpointError(f"{origin}: {len(missing)} tensors are missing, the first is {next(iter(missing))}")
-    return params
 
 
 def export_checkpoint(
@@ -184,46 +140,10 @@ def export_checkpoint(
     return sorted(os.listdir(folder))
 
 
-def import_checkpoint(folder: str, *, dtype: np.dtype[Any] | None = None) -> tuple[Params, ModelSettings]:
-    """Read a Hugging Face LLaMA: one safetensors file or several with their index, in bf16, fp16 or fp32.
-
-    Args:
-        folder: The folder.
-        dtype: Of the matrices; float32, as master weights are, by default.
-
-    Returns:
-        The weights, as arrays of NumPy, and their shape.
-
-    Raises:
-        CheckpointError: It is no LLaMA, one that cannot be run, or its files are not whole.
-    """
-    settings = read_settings(folder)
-    tensors = _read_tensors(folder)
-    return from_state(tensors, settings, dtype=dtype or np.dtype(np.float32), origin=folder), settings
-
-
-def read_settings(folder: str) -> ModelSettings:
-    """Read the shape of a Hugging Face LLaMA from its ``config.json``.
-
-    Raises:
-        CheckpointError: There is none, or it is of no LLaMA that can be run.
-    """
-    path = os.path.join(folder, CONFIG)
-    return from_config(_read_json(path), origin=path)
-
-
 def _at(params: Params, place: Place) -> Any:
     if place.layer is None:
         return getattr(params, place.field)
     return getattr(params.layers, place.field)[place.layer]
-
-
-def _fill(params: Params, place: Place, weight: Weights, name: str, origin: str) -> None:
-    target = _at(params, place)
-    wanted = stored_shape(target.shape, place.field)
-    if weight.shape != wanted:
-        raise CheckpointError(f"{origin}: {name} has the shape {list(weight.shape)}, config.json asks {list(wanted)}")
-    target[...] = from_hugging_face(weight, place.field, target.shape)
 
 
 def _write_weights(params: Params, settings: ModelSettings, folder: str, *, dtype: Dtype, max_shard_bytes: int) -> None:
@@ -252,59 +172,6 @@ def _shards(
             shards.append({})
         shards[-1][name] = stored
     return shards
-
-
-def _read_tensors(folder: str) -> Iterator[tuple[str, Weights]]:
-    """Yield all tensors of a folder, each read when it is asked for.
-
-    Raises:
-        CheckpointError: A file is missing, is cut off, or holds numbers of another kind.
-    """
-    for path, wanted in _files(folder).items():
-        with ExitStack() as stack:
-            try:
-                file = stack.enter_context(safe_open(path, "np"))
-            except (SafetensorError, OSError) as error:
-                raise CheckpointError(f"{path}: not a whole safetensors file: {error}") from error
-            for name in file.keys():  # noqa: SIM118 -- the file is no mapping
-                if wanted is not None and name not in wanted:
-                    continue
-                kind = file.get_slice(name).get_dtype()
-                if kind not in _READABLE:
-                    raise CheckpointError(f"{path}: {name} is stored as {kind}, expected one of F32, F16, BF16")
-                yield name, file.get_tensor(name)
-
-
-def _files(folder: str) -> dict[str, set[str] | None]:
-    """Find the files of a folder's weights, each with the names of its tensors, ``None`` for all it holds."""
-    index = os.path.join(folder, INDEX)
-    if not os.path.isfile(index):
-        single = os.path.join(folder, SINGLE)
-        if not os.path.isfile(single):
-            raise CheckpointError(f"{folder}: holds neither {SINGLE} nor {INDEX}")
-        return {single: None}
-    weight_map = _read_json(index).get("weight_map")
-    if not isinstance(weight_map, Mapping) or not all(isinstance(file, str) for file in weight_map.values()):
-        raise CheckpointError(f"{index}: holds no weight_map from names to files")
-    files: dict[str, set[str] | None] = {os.path.join(folder, file): set() for file in sorted(weight_map.values())}
-    for name, file in weight_map.items():
-        names = files[os.path.join(folder, file)]
-        if names is not None:
-            names.add(name)
-    return files
-
-
-def _read_json(path: str) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: there is no such file") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: holds no JSON object")
-    return content
 
 
 def _write_json(folder: str, name: str, content: Mapping[str, Any]) -> None:

@@ -20,22 +20,25 @@ from train.model import Params, init, target_scores
 from train.optimizer import adamw, learning_rate
 from train.remat import rematerialize
 from train.sharding import Layout, build_mesh, check_divides
+from train.spikes import Recent, Verdict, judge, no_steps
 
 
 class State(NamedTuple):
-    """All that a step changes."""
+    """All that a step changes; ``step`` is the number of steps done and with it the position in the data."""
 
     step: Int[Array, ""]
     params: Params
     moments: Any
+    recent: Recent
 
 
 class Metrics(NamedTuple):
-    """What a step says of itself, still on the device."""
+    """What a step says of itself, still on the device; ``in_a_row`` counts unusual steps, this one included."""
 
     loss: Float[Array, ""]
     grad_norm: Float[Array, ""]
     learning_rate: Float[Array, ""]
+    in_a_row: Int[Array, ""]
 
 
 Update = Callable[[State, Any], tuple[State, Metrics]]
@@ -45,19 +48,36 @@ def initial_state(settings: TrainSettings) -> State:
     """Weights drawn from the seed, moments at zero, step 0."""
     params = init(settings.model, key=jax.random.key(settings.seed))
     moments = adamw(settings.optimizer, steps=settings.steps).init(params)
-    return State(jnp.zeros((), jnp.int32), params, moments)
+    return State(jnp.zeros((), jnp.int32), params, moments, no_steps(settings.spikes))
 
 
 def update(
     state: State, windows: Int[Array, "B W"], settings: TrainSettings, how: Execution = PLAIN
 ) -> tuple[State, Metrics]:
-    """Take one step on windows of W = T + 1 tokens, each token but a window's first being a target."""
+    """Take one step on windows of W = T + 1 tokens, each token but a window's first being a target.
+
+    An unusual step (:mod:`train.spikes`) changes no weight and no moment. One that is skipped counts as done, so that
+    the schedule and the data go on; one that ends the run does not, and whatever is launched after it changes nothing.
+    """
     optimizer = adamw(settings.optimizer, steps=settings.steps)
     loss, gradient = loss_and_gradient(state.params, windows, settings, how)
+    norm = optax.tree.norm(gradient)
     change, moments = optimizer.update(gradient, state.moments, state.params)
+    verdict, recent = judge(state.recent, loss, norm, settings.spikes)
     rate = jnp.asarray(learning_rate(settings.optimizer, steps=settings.steps)(state.step))
-    metrics = Metrics(loss, optax.tree.norm(gradient), rate)
-    return State(state.step + 1, optax.apply_updates(state.params, change), moments), metrics
+    updated = State(state.step + 1, optax.apply_updates(state.params, change), moments, recent)
+    return choose(verdict, updated, state), Metrics(loss, norm, rate, recent.in_a_row)
+
+
+def choose(verdict: Verdict, updated: State, before: State) -> State:
+    """Take the counters of ``updated`` where the step counts, the weights and moments where it is usual."""
+
+    def chosen(new: Array, old: Array) -> Array:
+        counts = jnp.issubdtype(new.dtype, jnp.integer)
+        return jnp.where(verdict.counts if counts else verdict.usual, new, old)
+
+    step, params, moments = jax.tree.map(chosen, updated[:3], before[:3])
+    return State(step, params, moments, updated.recent)
 
 
 def loss_and_gradient(
@@ -118,7 +138,7 @@ def plan(settings: TrainSettings, devices: list[jax.Device], *, backend: str) ->
     Raises:
         ValueError: Mesh, model, batch and devices do not fit each other, or no such kernel runs there.
     """
-    if settings.mesh.shape == (1, 1, 1):
+    if settings.mesh.shape == (1, 1, 1) and jax.process_count() == 1:
         devices = devices[:1]
     mesh = settings.mesh.filled(len(devices))
     rows = settings.batch // settings.accumulate
@@ -153,7 +173,18 @@ def state_layout(settings: TrainSettings, layout: Layout) -> Any:
     """Where each part of the state is kept: a tree of shardings."""
     optimizer = adamw(settings.optimizer, steps=settings.steps)
     shapes = jax.eval_shape(lambda: initial_state(settings))
-    return State._make([layout.whole(), layout.params(), layout.moments(optimizer, shapes.moments)])
+    whole = layout.whole()
+    recent = jax.tree.map(lambda _: whole, shapes.recent)
+    return State._make([whole, layout.params(), layout.moments(optimizer, shapes.moments), recent])
+
+
+def state_shapes(settings: TrainSettings, layout: Layout) -> Any:
+    """The state without its values: a tree of shapes, each with its sharding."""
+
+    def shaped(leaf: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    return jax.tree.map(shaped, jax.eval_shape(lambda: initial_state(settings)), state_layout(settings, layout))
 
 
 def jit_update(settings: TrainSettings, layout: Layout, how: Execution) -> Any:

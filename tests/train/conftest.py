@@ -16,5 +16,14 @@ import jax
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-checked = ["train.attention", "train.cache", "train.execution", "train.loop", "train.loss", "train.model", "train.step"]
+checked = [
+    "train.attention",
+    "train.cache",
+    "train.execution",
+    "train.loop",
+    "train.loss",
+    "train.model",
+    "train.spikes",
+    "train.step",
+]
 install_import_hook(checked, "beartype.beartype")
