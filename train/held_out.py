@@ -29,6 +29,7 @@ from train.attention import document_numbers
 from train.config import TrainSettings
 from train.execution import Execution
 from train.model import Params, target_scores
+from train.prefetch import place
 from train.sharding import Layout
 
 #: The name that all sources' tokens together go by.
@@ -169,10 +170,7 @@ class HeldOut:
                     row[: len(ids)] = ids
             return read
 
-        def part(index: Any) -> NDArray[np.int32]:
-            return rows(np.arange(self.rows, dtype=np.int64)[index[0]])[:, index[1]]
-
-        return jax.make_array_from_callback((self.rows, self.context + 1), self.layout.batch(), part)
+        return place(rows, 0, self.rows, self.context + 1, self.layout.batch())
 
 
 def _check(name: str, vocab_size: int, limits: Mapping[str, int]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from tests.bench import (
+    against_ngram,
     arxiv,
     book_dedup,
     books,
@@ -84,6 +85,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "run.stages": stages.measure,
     "train": training.train,
     "train.data": data.load,
+    "train.ngram": against_ngram.compare,
     "train.compile": compiling.compile_ahead,
 }
 
