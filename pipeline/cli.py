@@ -97,6 +97,7 @@ def train(
     from pipeline.settings import load_settings
 
     try:
+        from train.checkpoint import UnsavedCheckpoint
         from train.config import TrainSettings
         from train.loop import train as train_model
         from train.stopping import Stopped
@@ -107,11 +108,11 @@ def train(
     try:
         with _interruptible("the same command goes on from the newest checkpoint"):
             summary = train_model(settings, start_over=start_over, accept_change=accept_change)
-    except ValueError as error:
-        raise SettingsError(" ".join(str(error).split())) from error
-    except FloatingPointError as error:
+    except (FloatingPointError, UnsavedCheckpoint) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(1) from None
+    except ValueError as error:
+        raise SettingsError(" ".join(str(error).split())) from error
     except Stopped as stopped:
         print(f"{stopped}; the same command goes on from here", file=sys.stderr)  # noqa: T201
         raise typer.Exit(128 + (stopped.signal or 0)) from None

@@ -10,18 +10,19 @@ import jax
 import numpy as np
 import yaml
 
+from train import metrics, profiling
 from train.checkpoint import Checkpoints
 from train.hosts import is_first, meet
 from train.huggingface_config import CheckpointError
-from train.inputs import TOKENIZER_FOLDER, Inputs
-from train.loading import initial_params
+from train.inputs import Inputs
+from train.loading import CHECKPOINTS, TOKENIZER_FOLDER, initial_params
 from train.record import check_same_run, record_of
 from train.sharding import Layout
 from train.spikes import most_in_a_row
 from train.step import State, initial_state, state_layout, state_shapes
 
 #: What a run writes into its folder, but for the tokenizer and the config, which are written anew.
-_WRITTEN = ("checkpoints", "metrics.jsonl", "tensorboard", "trace")
+_WRITTEN = (CHECKPOINTS, metrics.LINES, metrics.FOLDER, profiling.FOLDER)
 
 
 @dataclass(frozen=True)

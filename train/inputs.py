@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenizer.folder import MODEL
 from tokenizer.lengths import byte_lengths
 from tokenizer.reader import TokenShards
 from train.config import TrainSettings
 from train.data import Mixture
-from train.shards import Drawing, check_documents, open_drawing, open_held_out, with_vocabulary
-
-TOKENIZER_FOLDER = "tokenizer"
-TOKENIZER_MODEL = "tokenizer.model"
+from train.loading import TOKENIZER_FOLDER
+from train.shards import Drawing, check_documents, open_drawing, open_held_out, read_folder, with_vocabulary
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class Inputs:
 
     def byte_lengths(self) -> NDArray[np.int64] | None:
         """Bytes of text that each id stands for; ``None`` without the tokenizer."""
-        if TOKENIZER_MODEL not in self.tokenizer:
+        if MODEL not in self.tokenizer:
             return None
-        return byte_lengths(self.tokenizer[TOKENIZER_MODEL])
+        return byte_lengths(self.tokenizer[MODEL])
 
 
 @contextmanager
@@ -52,7 +51,7 @@ def open_inputs(settings: TrainSettings) -> Iterator[Inputs]:
         ValueError: It does not fit the settings, or itself.
     """
     with ExitStack() as stack:
-        drawing = open_drawing(settings.data, settings.sources, seed=settings.seed)
+        drawing = open_drawing(settings.data, settings.sources, seed=settings.seed, verify=settings.verify)
         for source in drawing.sources.values():
             stack.enter_context(source)
         manifest = next(iter(drawing.sources.values())).manifest
@@ -67,29 +66,21 @@ def open_inputs(settings: TrainSettings) -> Iterator[Inputs]:
             weights=drawing.weights,
             shares=drawing.shares,
         )
-        held_out = open_held_out(settings.data) if settings.held_out is not None else {}
-        for name, source in held_out.items():
+        held_out = _held_out_of(settings, manifest.tokenizer_sha256)
+        for source in held_out.values():
             stack.enter_context(source)
-            if (found := source.manifest.tokenizer_sha256) != manifest.tokenizer_sha256:
-                raise ValueError(
-                    f"the held-out documents of {name} were encoded by tokenizer {found[:12]}, "
-                    f"the training data by {manifest.tokenizer_sha256[:12]}"
-                )
         tokenizer = _tokenizer_of(settings.data, manifest.tokenizer_sha256)
         yield Inputs(settings, drawing, mixture, held_out, tokenizer)
 
 
+def _held_out_of(settings: TrainSettings, tokenizer_sha256: str) -> dict[str, TokenShards]:
+    if settings.held_out is None:
+        return {}
+    return open_held_out(settings.data, tokenizer_sha256=tokenizer_sha256, verify=settings.verify)
+
+
 def _tokenizer_of(run: str, sha256: str) -> dict[str, bytes]:
     """The tokenizer's files, if the run has it and it is the one that made the ids."""
-    folder = os.path.join(run, TOKENIZER_FOLDER)
-    try:
-        files = {entry.name: _read(entry.path) for entry in os.scandir(folder) if entry.is_file()}
-    except FileNotFoundError:
-        return {}
-    model = files.get(TOKENIZER_MODEL)
+    files = read_folder(os.path.join(run, TOKENIZER_FOLDER))
+    model = files.get(MODEL)
     return files if model is not None and hashlib.sha256(model).hexdigest() == sha256 else {}
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

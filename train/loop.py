@@ -24,6 +24,7 @@ from train.flops import mfu, peak_tflops
 from train.held_out import HeldOut
 from train.hosts import is_first, joined
 from train.inputs import Inputs, open_inputs
+from train.loading import CHECKPOINTS
 from train.metrics import Metrics, read_history
 from train.model import parameter_count
 from train.prefetch import Prefetch
@@ -75,7 +76,7 @@ def train(
         measured = HeldOut.of(inputs.held_out, settings, layout, how, byte_lengths=inputs.byte_lengths())
         if start_over:
             clear(settings.output_folder)
-        folder = os.path.join(settings.output_folder, "checkpoints")
+        folder = os.path.join(settings.output_folder, CHECKPOINTS)
         checkpoints = stack.enter_context(Checkpoints(folder, settings.checkpoint))
         begun = begin(inputs, layout, checkpoints, notify=_notify, accept_change=accept_change)
         clock = time.perf_counter()

@@ -17,6 +17,7 @@ from train.shards import Drawing
 _FREE = frozenset(
     {
         "data",  # the same shards may lie elsewhere: they are compared by their manifests
+        "verify",
         "sources",  # as drawn, among what is compared of the data
         "accumulate",
         "loss_chunks",
