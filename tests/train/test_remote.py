@@ -9,7 +9,9 @@ from tokenizer.manifest import held_out_name, shard_name
 from tokenizer.mixture import MixtureSettings, resolve
 from tokenizer.stored import Stretch
 from train import remote
+from train.config import TrainSettings
 from train.data import Mixture
+from train.loop import train
 from train.shards import open_drawing, open_held_out, open_sources, read_folder, read_plan
 
 SHARDS = 3
@@ -172,6 +174,22 @@ def test_the_files_of_a_folder_are_read_by_name(bucket, tmp_path, monkeypatch):
     for run in (URL, str(tmp_path / "run")):
         assert read_folder(f"{run}/tokenizer") == expected
         assert read_folder(f"{run}/nothing") == {}
+
+
+def test_a_model_is_trained_and_measured_on_a_bucket(bucket, tmp_path):
+    settings = TrainSettings(
+        data=URL,
+        output=str(tmp_path),
+        model={"width": 16, "heads": 2, "layers": 1, "ffn_multiple": 8, "context": CONTEXT},
+        optimizer={"warmup_steps": 0},
+        batch=4,
+        steps=1,
+        tensorboard=False,
+    )
+    summary = train(settings, report=lambda _: None)
+    assert summary.steps == 1
+    assert {name: loss.tokens for name, loss in summary.held_out.items()} == {"b": 76, "all": 76}
+    assert {request.status for request in bucket.reads("a-00000-of-00003.bin")} == {206}
 
 
 def test_listings_of_many_pages_are_followed_and_only_folders_with_the_file_are_found(bucket, tmp_path, monkeypatch):
