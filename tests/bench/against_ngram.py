@@ -14,6 +14,7 @@ import math
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -32,6 +33,7 @@ _RUN_CONFIG = os.path.join("configs", "demo.yaml")
 _TRAIN_CONFIG = os.path.join("configs", "train", "demo.yaml")
 _QUICK_STEPS = 60
 _ALL = "all"
+_ORDERS = (3, 5)
 
 #: Documents of each source.
 Documents = Mapping[str, list[Ids]]
@@ -46,9 +48,9 @@ def compare(inputs: Inputs) -> Iterator[Result]:
     training, held_out = _documents(run, "tokens"), _documents(run, "held_out")
     text = _text_bytes(run, held_out)
     bits, seconds = {}, {}
-    for order in (3, 5):
+    for order in _ORDERS:
         path = os.path.join(inputs.folder, f"{order}.arpa")
-        seconds[order] = measure(lambda order=order, path=path: _train_ngram(training, order, path)).seconds  # type: ignore[misc]
+        seconds[order] = measure(partial(_train_ngram, training, order, path)).seconds
         bits[order] = _ngram_bits(path, held_out, text)
     for source, value in model.items():
         three, five = bits[3][source], bits[5][source]
@@ -62,53 +64,18 @@ def compare(inputs: Inputs) -> Iterator[Result]:
 
 
 def _model(run: str, *, quick: bool) -> tuple[dict[str, float], Spent, str]:
-    """Train the model; give its bits per byte by source, what the steps took and what else there is to say."""
+    """Train the model; give its bits per byte by source, what it took and what else there is to say."""
     from train.config import TrainSettings
-    from train.model import parameter_count
+    from train.loop import train
 
-    changes = [f"data={run}", *([f"steps={_QUICK_STEPS}"] if quick else [])]
+    changes = [f"data={run}", "tensorboard=false", *([f"steps={_QUICK_STEPS}"] if quick else [])]
     settings = load_settings(TrainSettings, _TRAIN_CONFIG, changes)
-    losses, settings, spent = _trained(settings)
-    tokens = settings.steps * settings.batch * settings.model.context
-    detail = f"{parameter_count(settings.model):,} parameters, {tokens:,} tokens in {settings.steps} steps"
-    return {name: loss.bits_per_byte for name, loss in losses.items()}, spent, detail
-
-
-def _trained(settings: Any) -> tuple[Any, Any, Spent]:
-    """Take all steps, and measure what comes out of them."""
-    import jax
-
-    from train.data import Mixture
-    from train.held_out import HeldOut
-    from train.shards import open_drawing, open_held_out, with_vocabulary
-    from train.step import initial_state, jit_update, plan, state_layout
-
-    drawing = open_drawing(settings.data, settings.sources, seed=settings.seed)
-    vocabulary = next(iter(drawing.sources.values())).manifest.vocab_size
-    settings = settings.model_copy(update={"model": with_vocabulary(settings.model, vocabulary)})
-    mixture = Mixture.of(
-        drawing.sources,
-        context=settings.model.context,
-        batch_size=settings.batch,
-        seed=drawing.seed,
-        weights=drawing.weights,
-        shares=drawing.shares,
-    )
-    layout, how = plan(settings, jax.devices(), backend=jax.default_backend())
-    state = jax.jit(lambda: initial_state(settings), out_shardings=state_layout(settings, layout))()
-    step = jit_update(settings, layout, how).lower(state, mixture.batch(0)).compile()
-
-    def take_steps() -> None:
-        nonlocal state
-        for number in range(settings.steps):
-            state, _ = step(state, mixture.batch(number))
-        jax.block_until_ready(state)
-
-    spent = measure(take_steps)
-    held_out = HeldOut.of(
-        open_held_out(settings.data), settings, layout, how, byte_lengths=_byte_lengths(settings.data)
-    )
-    return held_out.measure(state.params), settings, spent
+    summaries = []
+    spent = measure(lambda: summaries.append(train(settings, report=lambda _: None)))
+    summary = summaries[0]
+    took = f"{summary.seconds:.0f} s of steps, {summary.compile_seconds:.0f} s to compile them"
+    detail = f"{summary.parameters:,} parameters, {summary.steps} steps over {summary.tokens:,} tokens: {took}"
+    return {name: loss.bits_per_byte for name, loss in summary.held_out.items()}, spent, detail
 
 
 def _byte_lengths(run: str) -> Any:

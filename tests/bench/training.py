@@ -25,7 +25,7 @@ def train(inputs: Inputs) -> Iterator[Result]:
 
     with tempfile.TemporaryDirectory(dir=inputs.folder) as folder:
         _write_tokens(inputs, os.path.join(folder, "tokens", "bench"))
-        settings = load_settings(TrainSettings, _REPOSITORY_CONFIG, [f"data={folder}"])
+        settings = load_settings(TrainSettings, _REPOSITORY_CONFIG, [f"data={folder}", "sources=null"])
         settings = settings.model_copy(update={"steps": _QUICK_STEPS if inputs.quick else _STEPS})
         reports: list[StepReport] = []
         summary = train_model(settings, report=reports.append)
