@@ -4,12 +4,12 @@ Orbax writes them: each process its own pieces, in a thread, to a folder that ge
 What was interrupted never gets that name and is taken away when the folder is opened again.
 """
 
-import logging
+import errno
 import os
-import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from jax.experimental import multihost_utils
 from train.config import CheckpointSettings
 from train.digest import named
 from train.huggingface_config import CheckpointError
+from train.orbax_quiet import quieten
 from train.restore import (
     RECORD,
     STATE,
@@ -58,12 +59,14 @@ class Checkpoints:
         if _leads():
             try:
                 os.makedirs(self.folder, exist_ok=True)
+                if not os.access(self.folder, os.W_OK, effective_ids=True):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                _delete_leftovers(self.folder)
             except OSError as error:
-                raise CheckpointError(f"{self.folder}: cannot be made for checkpoints: {one_line(error)}") from error
-            if not os.access(self.folder, os.W_OK, effective_ids=True):
-                raise CheckpointError(f"{self.folder}: checkpoints cannot be written there: permission denied")
-            _delete_leftovers(self.folder)
-        _quieten_orbax()
+                raise CheckpointError(
+                    f"{self.folder}: checkpoints cannot be written there: {one_line(error)}"
+                ) from error
+        quieten()
         self._checkpointer = _checkpointer()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         self._saving: Future[None] | None = None
@@ -176,7 +179,8 @@ class Checkpoints:
     def _not_saved(self, step: int, error: Exception) -> CheckpointError:
         """Free the space that an unfinished checkpoint takes."""
         if _leads():
-            _delete_leftovers(self.folder)
+            with suppress(OSError):  # the error that is told is the one before
+                _delete_leftovers(self.folder)
         return CheckpointError(f"{self._path(step)}: the checkpoint could not be saved: {_reason(error)}")
 
     def _move_aside(self, step: int) -> str:
@@ -208,8 +212,8 @@ def superseded(steps: Collection[int], settings: CheckpointSettings) -> list[int
 
 def _reason(error: Exception) -> str:
     """What the system said, where TensorStore tells of every layer above it, else the whole."""
-    system = re.search(r": ([^:]+) \[os_error_code=", str(error))
-    return system[1] if system else one_line(error)
+    whole = one_line(error)
+    return whole.rsplit(": ", 1)[-1] if "os_error_code=" in str(error) else whole
 
 
 def _checkpointer() -> ocp.AsyncCheckpointer:
@@ -226,19 +230,11 @@ def _checkpointer() -> ocp.AsyncCheckpointer:
     )
     return ocp.AsyncCheckpointer(
         ocp.CompositeCheckpointHandler(**{STATE: state, RECORD: ocp.JsonCheckpointHandler()}),
-        async_options=ocp.options.AsyncOptions(timeout_secs=_LONGEST_SAVE_SECONDS),
+        # Folders are made at once: where that fails in a thread, all other threads wait minutes for them.
+        async_options=ocp.options.AsyncOptions(
+            timeout_secs=_LONGEST_SAVE_SECONDS, create_directories_asynchronously=False
+        ),
     )
-
-
-def _quieten_orbax() -> None:
-    """Keep what Orbax logs off stderr: what goes wrong is raised too."""
-    logger = logging.getLogger("absl")
-    if _no_orbax not in logger.filters:
-        logger.addFilter(_no_orbax)
-
-
-def _no_orbax(record: logging.LogRecord) -> bool:
-    return f"{os.sep}orbax{os.sep}" not in record.pathname
 
 
 def _nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
