@@ -120,6 +120,7 @@ class Checkpoints:
         saving, self._saving = self._saving, None
         if saving is not None:
             saving.result()
+            _meet("saved")  # or one process would still see what another deletes
 
     def restore(self, step: int, abstract: Any) -> tuple[Any, dict[str, Any]]:
         """Read a checkpoint: see :func:`train.restore.restore`."""
@@ -190,13 +191,11 @@ class Checkpoints:
         while os.path.exists(place):
             number += 1
             place = os.path.join(folder, f"{step}-{number}")
-        if jax.process_count() > 1:
-            multihost_utils.sync_global_devices(f"damaged {step}")  # all have chosen the same name
+        _meet("named")
         if _leads():
             os.makedirs(folder, exist_ok=True)
             os.rename(self._path(step), place)
-        if jax.process_count() > 1:
-            multihost_utils.sync_global_devices(f"moved {step}")
+        _meet("moved")
         return place
 
 
@@ -258,3 +257,9 @@ def _delete_leftovers(folder: str) -> None:
 def _leads() -> bool:
     """Whether this process does what is to be done once."""
     return jax.process_index() == 0
+
+
+def _meet(where: str) -> None:
+    """Wait until all processes are here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(f"checkpoints {where}")

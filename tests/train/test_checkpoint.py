@@ -521,7 +521,12 @@ def test_two_processes_save_and_restore_as_one(tmp_path):
         subprocess.Popen([*command, str(process), str(port), str(folder)], env=environment, text=True, **PIPES)
         for process in range(2)
     ]
-    told = [process.communicate(timeout=120) for process in running]
+    try:
+        told = [process.communicate(timeout=120) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
     assert [process.returncode for process in running] == [0, 0], told
     moved, last = f"; moved to {tmp_path}/damaged/4", "3 {'step': 3}"
     assert [[line for line in out.splitlines() if not line.startswith("[Gloo]")] for out, _ in told] == [
