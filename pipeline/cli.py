@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -20,9 +20,6 @@ from pipeline.cli_rank_sites import rank_sites
 from pipeline.cli_reference import train_reference_classifier
 from pipeline.quiet import keep_quiet
 from pipeline.settings import SettingsError
-
-if TYPE_CHECKING:
-    from train.report import TrainSummary
 
 app = typer.Typer(
     name="llama-corpus",
@@ -89,37 +86,38 @@ def run(
 @app.command()
 def train(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML config, e.g. configs/train/demo.yaml.")],
+    *,
     overrides: Set = None,
+    start_over: Annotated[bool, typer.Option(help="Delete the checkpoints in the output folder first.")] = False,
+    accept_change: Annotated[
+        bool, typer.Option(help="Go on from checkpoints that were made with other settings or data.")
+    ] = False,
 ) -> None:
-    """Train a model on a run's token shards."""
+    """Train a model on a run's token shards; the same command resumes from the newest checkpoint."""
     from pipeline.settings import load_settings
 
     try:
+        from train.checkpoint import UnsavedCheckpoint
         from train.config import TrainSettings
         from train.loop import train as train_model
+        from train.stopping import Stopped
     except ModuleNotFoundError as error:
         raise SettingsError(f"the trainer needs {error.name}: install llama-corpus[train]") from error
 
     settings = load_settings(TrainSettings, config, overrides or [])
     try:
-        with _interruptible("nothing but the metrics is kept of a training run yet"):
-            summary = train_model(settings)
-    except (ValueError, OSError) as error:
-        raise SettingsError(" ".join(str(error).split())) from error
-    except FloatingPointError as error:
+        with _interruptible("the same command goes on from the newest checkpoint"):
+            summary = train_model(settings, start_over=start_over, accept_change=accept_change)
+    except (FloatingPointError, UnsavedCheckpoint) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(1) from None
-    print("\n".join(_training_lines(summary)))  # noqa: T201
-
-
-def _training_lines(summary: "TrainSummary") -> list[str]:
-    verb = "fell" if summary.last_loss < summary.first_loss else "did not fall"
-    took = f"{summary.seconds:.1f} s, and {summary.compile_seconds:.1f} s to compile"
-    return [
-        f"{summary.parameters:,} parameters, {summary.steps} steps over {summary.tokens:,} tokens in {took}",
-        f"training loss {verb}: {summary.first_loss:.3f} to {summary.last_loss:.3f} nats per token",
-        f"written: {summary.output}",
-    ]
+    except ValueError as error:
+        raise SettingsError(" ".join(str(error).split())) from error
+    except Stopped as stopped:
+        print(f"{stopped}; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(128 + (stopped.signal or 0)) from None
+    if summary is not None:
+        print("\n".join(summary.lines()))  # noqa: T201
 
 
 @app.command()

@@ -60,6 +60,15 @@ class ShardEntry(BaseModel):
         """File name of Megatron's index."""
         return self.name.removesuffix(".bin") + ".idx"
 
+    def check_last_end(self, last: int) -> None:
+        """Hold the last of the ends, 0 where there is none, to the number of tokens.
+
+        Raises:
+            TokenShardError: They differ.
+        """
+        if last != self.tokens:
+            raise TokenShardError(f"{self.ends_name} ends at token {last}, its shard has {self.tokens}")
+
 
 class Manifest(BaseModel):
     """All that a reader needs to know of a source's token shards.
@@ -121,8 +130,12 @@ class Manifest(BaseModel):
         return json.dumps(self.model_dump(), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
-    def from_json(cls, content: str | bytes) -> Self:
+    def from_json(cls, content: str | bytes, path: str = MANIFEST_NAME) -> Self:
         """Read a manifest file's content.
+
+        Args:
+            content: What the file holds.
+            path: The file, for messages.
 
         Raises:
             TokenShardError: It is no manifest, one of another version, or it contradicts itself.
@@ -130,17 +143,17 @@ class Manifest(BaseModel):
         try:
             raw: Any = json.loads(content)
         except ValueError as error:
-            raise TokenShardError(f"{MANIFEST_NAME} is not JSON: {error}") from error
+            raise TokenShardError(f"{path} is not JSON: {error}") from error
         if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-            raise TokenShardError(f"{MANIFEST_NAME} is no manifest of format {FORMAT}")
+            raise TokenShardError(f"{path} is no manifest of format {FORMAT}")
         if raw.get("version") != VERSION:
-            raise TokenShardError(f"{MANIFEST_NAME} has version {raw.get('version')}, this reader reads {VERSION}")
+            raise TokenShardError(f"{path} has version {raw.get('version')}, this reader reads {VERSION}")
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "manifest"
-            raise TokenShardError(f"{MANIFEST_NAME}: {where}: {first['msg']}") from error
+            raise TokenShardError(f"{path}: {where}: {first['msg']}") from error
 
 
 def shard_name(source: str, index: int, count: int) -> str:

@@ -5,7 +5,8 @@ All shards of a source read as one row of tokens. What does not match its manife
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import BinaryIO, Self
 
@@ -13,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.encoding import Ids
-from tokenizer.manifest import MANIFEST_NAME, Manifest, ShardEntry, TokenShardError
-from tokenizer.storage import MappedFile, RangedFile
+from tokenizer.manifest import MANIFEST_NAME, Manifest, TokenShardError
+from tokenizer.storage import MappedFile, RangedFile, Readable
+from tokenizer.stored import ReadStretches, StoredFile, Stretch, check_stored, read_arrays, read_manifest
 
 OpenFile = Callable[[str], BinaryIO]
 
@@ -35,8 +37,17 @@ class TokenShards:
         dtype: The ids' type, little-endian.
     """
 
-    def __init__(self, folder: str, manifest: Manifest, open_file: OpenFile | None) -> None:
+    def __init__(
+        self,
+        folder: str,
+        manifest: Manifest,
+        open_file: OpenFile | None = None,
+        read_stretches: ReadStretches | None = None,
+    ) -> None:
         """Take over a manifest; files are opened as they are read."""
+        self._folder = folder
+        self._open_file = open_file
+        self._read_stretches = read_stretches
         self.manifest = manifest
         self.num_tokens = manifest.tokens
         self.num_documents = manifest.documents
@@ -44,13 +55,13 @@ class TokenShards:
         self._first_tokens = _starts([shard.tokens for shard in manifest.shards])
         self._first_documents = _starts([shard.documents for shard in manifest.shards])
 
-        def open_ids(number: int) -> MappedFile | RangedFile:
+        def open_ids(number: int) -> Readable:
             shard = manifest.shards[number]
-            return _open(folder, shard.name, manifest.id_dtype, shard.tokens, open_file)
+            return self._open(shard.name, manifest.id_dtype, shard.tokens)
 
-        def open_ends(number: int) -> MappedFile | RangedFile:
+        def open_ends(number: int) -> Readable:
             shard = manifest.shards[number]
-            return _open(folder, shard.ends_name, np.dtype("<u8"), shard.documents, open_file)
+            return self._open(shard.ends_name, np.dtype("<u8"), shard.documents)
 
         self._ids = lru_cache(_MAX_OPEN_FILES)(open_ids)
         self._ends = lru_cache(_MAX_OPEN_FILES)(open_ends)
@@ -63,6 +74,7 @@ class TokenShards:
         tokenizer_sha256: str | None = None,
         verify: bool = False,
         open_file: OpenFile | None = None,
+        read_stretches: ReadStretches | None = None,
     ) -> Self:
         """Open a source's folder.
 
@@ -70,10 +82,12 @@ class TokenShards:
             folder: Where ``manifest.json`` and the shards lie.
             tokenizer_sha256: The tokenizer the ids must come from; ``None`` takes any.
             verify: Whether to read every file whole and check its SHA-256, the order of the ends and the range of the
-                ids. Without it, sizes and each shard's last end are checked.
+                ids, several shards at a time. Without it, sizes and each shard's last end are checked.
             open_file: Opens a path for reading in binary, seekable, on filesystems that can not be memory-mapped;
                 reads are then one seek and one read each. A missing file must raise ``FileNotFoundError``. ``None``
                 memory-maps local files.
+            read_stretches: Reads from an object store, in place of ``open_file``. Opening takes two calls of it, many
+                windows take one.
 
         Returns:
             The opened shards.
@@ -81,16 +95,20 @@ class TokenShards:
         Raises:
             TokenShardError: Anything is missing or does not match.
         """
-        manifest = Manifest.from_json(_read_manifest(os.path.join(folder, MANIFEST_NAME), open_file))
+        path = os.path.join(folder, MANIFEST_NAME)
+        content = read_manifest(path, read_stretches) if read_stretches else _read_manifest(path, open_file)
+        manifest = Manifest.from_json(content, path)
         if tokenizer_sha256 not in (None, manifest.tokenizer_sha256):
             raise TokenShardError(
                 f"{folder} was written with tokenizer {manifest.tokenizer_sha256}, expected {tokenizer_sha256}"
             )
-        opened = cls(folder, manifest, open_file)
-        for number, shard in enumerate(manifest.shards):
-            opened._check(number, shard)
-            if verify:
-                opened._verify(number, shard)
+        opened = cls(folder, manifest, open_file, read_stretches)
+        if read_stretches:
+            check_stored(folder, manifest, read_stretches)
+        else:
+            opened._check()
+        if verify:
+            opened._verify()
         return opened
 
     def window(self, start: int, length: int) -> Ids:
@@ -108,14 +126,7 @@ class TokenShards:
         """
         if start < 0 or length < 0 or start + length > self.num_tokens:
             raise IndexError(f"window {start}..{start + length} lies outside the {self.num_tokens} tokens")
-        number = int(np.searchsorted(self._first_tokens, start, side="right")) - 1
-        parts: list[Ids] = []
-        while length > 0:
-            offset = start - int(self._first_tokens[number])
-            taken = min(length, self.manifest.shards[number].tokens - offset)
-            if taken:
-                parts.append(self._ids(number).read(offset, offset + taken))
-            start, length, number = start + taken, length - taken, number + 1
+        parts = [self._ids(number).read(first, last) for number, first, last in self._parts(start, length)]
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.empty(0, self.dtype)
@@ -141,6 +152,8 @@ class TokenShards:
         rows = np.empty((len(positions), length), dtype=self.dtype)
         if not length:
             return rows
+        if self._read_stretches:
+            return self._fill(rows, positions, self._read_stretches)
         numbers = np.searchsorted(self._first_tokens, positions, side="right") - 1
         offsets = positions - self._first_tokens[numbers]
         inside = positions + length <= self._first_tokens[numbers + 1]
@@ -186,15 +199,54 @@ class TokenShards:
         """Close the files."""
         self.close()
 
-    def _check(self, number: int, shard: ShardEntry) -> None:
-        """Open both files of a shard, which compares their sizes, and compare the last end."""
-        self._ids(number)
-        last = int(self._ends(number).read(shard.documents - 1, shard.documents)[0]) if shard.documents else 0
-        if last != shard.tokens:
-            raise TokenShardError(f"{shard.ends_name} ends at token {last}, its shard has {shard.tokens}")
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        """Go to another process, where the files are opened anew."""
+        return type(self), (self._folder, self.manifest, self._open_file, self._read_stretches)
 
-    def _verify(self, number: int, shard: ShardEntry) -> None:
+    def _open(self, name: str, dtype: np.dtype[np.unsignedinteger], items: int) -> Readable:
+        path = os.path.join(self._folder, name)
+        if self._read_stretches:
+            return StoredFile(path, dtype, items, self._read_stretches)
+        return _open(path, dtype, items, self._open_file)
+
+    def _parts(self, start: int, length: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the shards that a window lies in, and where in each it begins and ends."""
+        number = int(np.searchsorted(self._first_tokens, start, side="right")) - 1
+        while length > 0:
+            offset = start - int(self._first_tokens[number])
+            taken = min(length, self.manifest.shards[number].tokens - offset)
+            if taken:
+                yield number, offset, offset + taken
+            start, length, number = start + taken, length - taken, number + 1
+
+    def _fill(self, rows: Ids, positions: npt.NDArray[np.int64], read: ReadStretches) -> Ids:
+        """Read windows from an object store in one call."""
+        parts = [list(self._parts(start, rows.shape[1])) for start in positions.tolist()]
+        arrays = iter(read_arrays([self._stretch(*part) for row in parts for part in row], self.dtype, read))
+        for row, its_parts in zip(rows, parts, strict=True):
+            np.concatenate([next(arrays) for _ in its_parts], out=row)
+        return rows
+
+    def _stretch(self, number: int, first: int, last: int) -> Stretch:
+        path = os.path.join(self._folder, self.manifest.shards[number].name)
+        return Stretch(path, first * self.dtype.itemsize, last * self.dtype.itemsize)
+
+    def _check(self) -> None:
+        """Open both files of each shard, which compares their sizes, and compare the last ends."""
+        for number, shard in enumerate(self.manifest.shards):
+            self._ids(number)
+            ends = self._ends(number)
+            shard.check_last_end(int(ends.read(shard.documents - 1, shard.documents)[0]) if shard.documents else 0)
+
+    def _verify(self) -> None:
+        """Read all shards whole, several at a time; what is raised is the first shard's that is not as it should be."""
+        with ThreadPoolExecutor(thread_name_prefix="verify") as threads:
+            for _ in threads.map(self._verify_shard, range(len(self.manifest.shards))):
+                pass
+
+    def _verify_shard(self, number: int) -> None:
         """Read a shard whole, some MiB at a time."""
+        shard = self.manifest.shards[number]
         digest, ends_digest = hashlib.sha256(), hashlib.sha256()
         largest_id = previous_end = 0
         is_ascending = True
@@ -221,12 +273,9 @@ def _read_manifest(path: str, open_file: OpenFile | None) -> bytes:
         raise TokenShardError(f"{path} is missing") from error
 
 
-def _open(
-    folder: str, name: str, dtype: np.dtype[np.unsignedinteger], items: int, open_file: OpenFile | None
-) -> MappedFile | RangedFile:
-    path = os.path.join(folder, name)
+def _open(path: str, dtype: np.dtype[np.unsignedinteger], items: int, open_file: OpenFile | None) -> Readable:
     try:
-        file = RangedFile(path, dtype, open_file) if open_file else MappedFile(path, dtype)
+        file: Readable = RangedFile(path, dtype, open_file) if open_file else MappedFile(path, dtype)
     except FileNotFoundError as error:
         raise TokenShardError(f"{path} is missing") from error
     if file.size != items * dtype.itemsize:

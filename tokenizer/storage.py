@@ -4,12 +4,28 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.unsignedinteger]
+
+
+class Readable(Protocol):
+    """A file as an array.
+
+    Attributes:
+        size: Bytes of the file.
+    """
+
+    size: int
+
+    def read(self, start: int, end: int) -> Array:
+        """Return items ``start`` to ``end``, read-only."""
+
+    def chunks(self, max_bytes: int) -> Iterator[Array]:
+        """Yield all items in order, in stretches of up to ``max_bytes``."""
 
 
 class MappedFile:
@@ -41,7 +57,7 @@ class MappedFile:
 
     def chunks(self, max_bytes: int) -> Iterator[Array]:
         """Yield all items in order, in stretches of up to ``max_bytes``."""
-        return _chunks(self, self._array.dtype.itemsize, max_bytes)
+        return in_chunks(self, self._array.dtype.itemsize, max_bytes)
 
 
 class RangedFile:
@@ -81,7 +97,7 @@ class RangedFile:
 
     def chunks(self, max_bytes: int) -> Iterator[Array]:
         """Yield all items in order, in stretches of up to ``max_bytes``."""
-        return _chunks(self, self._dtype.itemsize, max_bytes)
+        return in_chunks(self, self._dtype.itemsize, max_bytes)
 
     def _read_exactly(self, wanted: int) -> bytes:
         content = self._file.read(wanted)
@@ -94,7 +110,8 @@ class RangedFile:
         return content
 
 
-def _chunks(file: MappedFile | RangedFile, itemsize: int, max_bytes: int) -> Iterator[Array]:
+def in_chunks(file: Readable, itemsize: int, max_bytes: int) -> Iterator[Array]:
+    """Yield all whole items of a file in order, in stretches of up to ``max_bytes``."""
     step = max_bytes // itemsize
     items = file.size // itemsize
     for start in range(0, items, step):

@@ -119,7 +119,7 @@ def splash_attention(
         interpret: Run on a CPU, slowly, for tests.
     """
     scaled = (query.astype(jnp.float32) / math.sqrt(query.shape[-1])).astype(query.dtype)
-    rows = None if segments is None else PartitionSpec(layout[0])  # type: ignore[no-untyped-call]  # JAX has no types
+    rows = None if segments is None else PartitionSpec(layout[0])
     attend = jax.shard_map(
         partial(_splash_on_one_device, interpret=interpret),
         mesh=mesh,

@@ -42,6 +42,10 @@ _LONGEST_SAVE_SECONDS = 2 * 60 * 60
 _UNFINISHED, _DELETED = ".orbax-checkpoint-tmp", ".deleted"
 
 
+class UnsavedCheckpoint(CheckpointError):
+    """A checkpoint that could not be written."""
+
+
 class Checkpoints:
     """The checkpoints of one run, a folder ``<step>`` each. A context manager: leaving it waits until all is saved.
 
@@ -175,14 +179,14 @@ class Checkpoints:
                 os.rename(self._path(old), deleted)
                 shutil.rmtree(deleted)
         except OSError as error:
-            raise CheckpointError(f"{self.folder}: an old checkpoint cannot be deleted: {one_line(error)}") from error
+            raise UnsavedCheckpoint(f"{self.folder}: an old checkpoint cannot be deleted: {one_line(error)}") from error
 
-    def _not_saved(self, step: int, error: Exception) -> CheckpointError:
+    def _not_saved(self, step: int, error: Exception) -> UnsavedCheckpoint:
         """Free the space that an unfinished checkpoint takes."""
         if _leads():
             with suppress(OSError):  # the error that is told is the one before
                 _delete_leftovers(self.folder)
-        return CheckpointError(f"{self._path(step)}: the checkpoint could not be saved: {_reason(error)}")
+        return UnsavedCheckpoint(f"{self._path(step)}: the checkpoint could not be saved: {_reason(error)}")
 
     def _move_aside(self, step: int) -> str:
         """Move a checkpoint to a free name and return it."""

@@ -115,7 +115,7 @@ def check(settings: TrainSettings, topology: Topology, flags: Mapping[str, str] 
     begun = time.perf_counter()
     layout, how = plan(settings, devices, backend="tpu")
     state = jax.eval_shape(lambda: initial_state(settings))
-    windows = jax.ShapeDtypeStruct((settings.batch, settings.model.context + 1), jnp.int32)  # type: ignore[no-untyped-call]  # JAX has no types
+    windows = jax.ShapeDtypeStruct((settings.batch, settings.model.context + 1), jnp.int32)
     lowered = jit_update(settings, layout, how).lower(state, windows)
     try:
         compiled = lowered.compile(compiler_options=options)

@@ -139,7 +139,9 @@ class TrainSettings(BaseModel):
     """What is trained, on what, for how long.
 
     Attributes:
-        data: A run folder of the pipeline; token shards are read from ``<data>/tokens/<source>``.
+        data: A run folder of the pipeline, or its URL (``gs://bucket/run``); token shards are read from
+            ``<data>/tokens/<source>``.
+        verify: Read all shards whole first and hold them to their checksums; sizes are compared in any case.
         sources: Share of each source in the training sequences, in any unit, for only the sources named; ``None`` takes
             the mixture that the run of the pipeline planned, or all sources by their tokens where it planned none.
         model: Shape of the model; ``model.context`` is the length of a training sequence, in tokens.
@@ -173,6 +175,7 @@ class TrainSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str = Field(min_length=1)
+    verify: bool = False
     sources: dict[str, float] | None = None
     model: ModelSettings = ModelSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
@@ -217,6 +220,12 @@ class TrainSettings(BaseModel):
             raise ValueError(
                 f"optimizer.warmup_steps must be below steps={self.steps}, got {self.optimizer.warmup_steps}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _output_is_a_folder(self) -> "TrainSettings":
+        if "://" in self.output_folder:
+            raise ValueError(f"output must be a folder that all processes see, got {self.output_folder}")
         return self
 
     @model_validator(mode="after")

@@ -119,6 +119,11 @@ class Mixture:
     seed: int
 
     @property
+    def context(self) -> int:
+        """Tokens a sequence predicts; it has one more."""
+        return self.pools[0].context
+
+    @property
     def block(self) -> int:
         """Sequences in which every pool has its share exactly."""
         return sum(self.shares)
@@ -166,7 +171,7 @@ class Mixture:
     def sequences(self, index: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return sequences of the run by number, one per row; hosts that share a step ask for their rows alone."""
         pool, ordinal = self.assign(index)
-        rows = np.empty((len(index), self.pools[0].context + 1), np.int32)
+        rows = np.empty((len(index), self.context + 1), np.int32)
         for number in np.unique(pool):
             rows[pool == number] = self.pools[number].draw(ordinal[pool == number], seed=self.seed)
         return rows

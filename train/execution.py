@@ -29,7 +29,7 @@ def stay(array: Array, axes: str) -> Array:  # noqa: ARG001 -- the same argument
 
 def saved(array: Array, name: str) -> Array:
     """Name what a rematerialisation may keep, see :mod:`train.remat`."""
-    named: Array = checkpoint_name(array, name)  # type: ignore[no-untyped-call]  # JAX gives it no types
+    named: Array = checkpoint_name(array, name)
     return named
 
 

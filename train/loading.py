@@ -184,9 +184,7 @@ def _read_params(
     shapes = jax.eval_shape(lambda: init(settings, key=jax.random.key(0)))
     found = []
     for name, leaf in named({"params": shapes}).items():
-        wanted = jax.ShapeDtypeStruct(  # type: ignore[no-untyped-call]  # JAX gives it no types
-            leaf.shape, leaf.dtype, sharding=place(name.removeprefix(_PARAMS))
-        )
+        wanted = jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place(name.removeprefix(_PARAMS)))
         check_fits({name: contents.arrays[name]} if name in contents.arrays else {}, {name: wanted}, path)
         array = agreed(partial(read_array, path, name, wanted), path)
         check_digests(contents.arrays, {name: array}, path)

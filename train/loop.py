@@ -1,130 +1,292 @@
-"""The training loop: read a batch, take a step, report it.
+"""The training loop: read a batch, take a step, report it, save it from time to time.
 
-The state of a run is its weights, AdamW's moments and the step number; the data follow from the step number alone
-(:mod:`train.data`). On one machine the same settings give the same losses, bit for bit.
+The state of a run is its weights, AdamW's moments, what :mod:`train.spikes` remembers and the step number; the data
+follow from the step number alone (:mod:`train.data`). So the same settings give the same losses, bit for bit on the
+same mesh, whether a run is interrupted or not; another mesh or another number of processes rounds otherwise.
 """
 
-import json
-import math
 import os
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict
+from dataclasses import dataclass, field
+from typing import Any
 
 import jax
-import yaml
+import jax.numpy as jnp
 
+from train import energy
+from train.beginning import Begun, begin, clear, write_inputs
+from train.checkpoint import Checkpoints
 from train.config import TrainSettings
-from train.data import Mixture
-from train.execution import Execution
+from train.flops import mfu, peak_tflops
+from train.held_out import HeldOut
+from train.hosts import is_first, joined
+from train.inputs import Inputs, open_inputs
+from train.loading import CHECKPOINTS
+from train.metrics import Metrics, read_history
 from train.model import parameter_count
+from train.prefetch import Prefetch
+from train.profiling import Profiler
+from train.record import record_of
 from train.report import StepReport, TrainSummary, ends_of, progress
 from train.sharding import Layout
-from train.shards import check_documents, open_drawing, with_vocabulary
-from train.step import Metrics, State, Update, initial_state, jit_update, plan, state_layout
+from train.spikes import most_in_a_row
+from train.step import Metrics as OnDevice
+from train.step import State, Update, jit_update, plan, state_shapes
+from train.stopping import Stopped, Stopping
+
+Report = Callable[[StepReport], None]
 
 
-def train(settings: TrainSettings, *, report: Callable[[StepReport], None] | None = None) -> TrainSummary:
-    """Train a model from its first step to its last.
+def train(
+    settings: TrainSettings,
+    *,
+    report: Report | None = None,
+    start_over: bool = False,
+    accept_change: bool = False,
+) -> TrainSummary | None:
+    """Train a model to its last step, from its first or from the newest checkpoint in its output folder.
 
-    Writes ``metrics.jsonl``, one :class:`train.report.StepReport` per line, and ``config.yaml``, the settings with the
-    vocabulary filled in, to ``settings.output_folder``; both replace those of an earlier run.
+    Writes to ``settings.output_folder``: ``checkpoints/<step>``, ``metrics.jsonl``, ``config.yaml`` (the settings, the
+    vocabulary filled in), ``tokenizer/`` and what else is wanted. Of several processes the first writes, and all write
+    their parts of the checkpoints.
 
     Args:
         settings: What to train. Its model's vocabulary is taken from the token shards where it is ``None``.
         report: Called after each step, in place of the progress on stderr.
+        start_over: Delete the checkpoints in the output folder first.
+        accept_change: Go on from a checkpoint that was made with other settings or data.
+
+    Returns:
+        What has become of the run; ``None`` in all processes but the first.
 
     Raises:
-        ValueError: The token shards do not fit the settings; nothing has been written.
-        FloatingPointError: The loss or the gradient is no longer a number; the message names the step.
+        ValueError: The token shards or the checkpoints do not fit the settings; nothing has been written.
+        CheckpointError: A checkpoint could not be read or written; those before it are whole.
+        FloatingPointError: Too many unusual steps; the message names the last. The state before them is saved.
+        Stopped: SIGTERM or Ctrl-C; the state is saved.
     """
     with ExitStack() as stack:
-        drawing = open_drawing(settings.data, settings.sources, seed=settings.seed)
-        for source in drawing.sources.values():
-            stack.enter_context(source)
-        manifest = next(iter(drawing.sources.values())).manifest
-        if settings.document_mask is not None:
-            check_documents(settings.document_mask, manifest)
-        settings = settings.model_copy(update={"model": with_vocabulary(settings.model, manifest.vocab_size)})
-        mixture = Mixture.of(
-            drawing.sources,
-            context=settings.model.context,
-            batch_size=settings.batch,
-            seed=drawing.seed,
-            weights=drawing.weights,
-            shares=drawing.shares,
+        stack.enter_context(joined(settings.hosts))
+        inputs = stack.enter_context(open_inputs(settings))
+        settings = inputs.settings
+        layout, how = plan(settings, jax.devices(), backend=jax.default_backend())
+        measured = HeldOut.of(inputs.held_out, settings, layout, how, byte_lengths=inputs.byte_lengths())
+        if start_over:
+            clear(settings.output_folder)
+        folder = os.path.join(settings.output_folder, CHECKPOINTS)
+        checkpoints = stack.enter_context(Checkpoints(folder, settings.checkpoint))
+        begun = begin(inputs, layout, checkpoints, notify=_notify, accept_change=accept_change)
+        clock = time.perf_counter()
+        step = _compile(settings, layout, jit_update(settings, layout, how)) if begun.step < settings.steps else None
+        compile_seconds = time.perf_counter() - clock
+        write_inputs(inputs)
+        metrics = stack.enter_context(
+            Metrics(
+                settings.output_folder,
+                resume_from=begun.step if begun.is_resumed else None,
+                tensorboard=settings.tensorboard,
+                enabled=is_first(),
+            )
         )
-        laid = plan(settings, jax.devices(), backend=jax.default_backend())
-        losses, compile_seconds, seconds = _run(settings, mixture, laid, report)
-    first, last = ends_of(losses)
-    return TrainSummary(
-        steps=settings.steps,
-        tokens=settings.steps * settings.batch * settings.model.context,
-        parameters=parameter_count(settings.model),
-        first_loss=first,
-        last_loss=last,
-        compile_seconds=compile_seconds,
-        seconds=seconds,
-        output=settings.output_folder,
-    )
+        loop = _Loop(
+            inputs, layout, checkpoints, metrics, measured, begun, begun.state, compile_seconds=compile_seconds
+        )
+        if step is not None:
+            loop.run(step, report)
+        return loop.summary() if is_first() else None
 
 
-def _run(
-    settings: TrainSettings,
-    mixture: Mixture,
-    laid: tuple[Layout, Execution],
-    report: Callable[[StepReport], None] | None,
-) -> tuple[list[float], float, float]:
-    """Return the loss of each step, the seconds of compilation and those of the steps."""
-    os.makedirs(settings.output_folder, exist_ok=True)
-    with open(os.path.join(settings.output_folder, "config.yaml"), "w", encoding="utf-8") as config:
-        yaml.safe_dump(settings.model_dump(), config, sort_keys=False)
-    begun = time.perf_counter()
-    compiled, state = _compile(settings, mixture, *laid)
-    started = time.perf_counter()
-    losses = []
-    shown = nullcontext(report) if report else progress(steps=settings.steps, log_every=settings.log_every)
-    metrics_path = os.path.join(settings.output_folder, "metrics.jsonl")
-    with shown as show, open(metrics_path, "w", encoding="utf-8", buffering=1) as metrics:
-        for done in _steps(compiled, state, mixture, settings):
-            metrics.write(json.dumps(asdict(done)) + "\n")
-            losses.append(done.loss)
-            show(done)
-    return losses, started - begun, time.perf_counter() - started
+def _compile(settings: TrainSettings, layout: Layout, step: Any) -> Update:
+    """Compile the step ahead, so that no step's time holds it."""
+    shape = settings.batch, settings.model.context + 1
+    windows = jax.ShapeDtypeStruct(shape, jnp.int32, sharding=layout.batch())
+    compiled: Update = step.lower(state_shapes(settings, layout), windows).compile()
+    return compiled
 
 
-def _compile(settings: TrainSettings, mixture: Mixture, layout: Layout, how: Execution) -> tuple[Update, State]:
-    """Draw the first state and compile the step ahead, so that no step's time holds it."""
-    state = jax.jit(lambda: initial_state(settings), out_shardings=state_layout(settings, layout))()
-    return jit_update(settings, layout, how).lower(state, mixture.batch(0)).compile(), state
+@dataclass
+class _Loop:
+    """A run under way.
 
-
-def _steps(step: Update, state: State, mixture: Mixture, settings: TrainSettings) -> Iterator[StepReport]:
-    """Take all steps; a step is reported once the next one is under way, so the device never waits for a report."""
-    clock = time.perf_counter()
-    pending: Metrics | None = None
-    for number in range(settings.steps + 1):
-        launched = None
-        if number < settings.steps:
-            state, launched = step(state, mixture.batch(number))
-        if pending is not None:
-            values = jax.device_get(pending)
-            elapsed, clock = time.perf_counter() - clock, time.perf_counter()
-            yield _report(number, values, settings.batch * settings.model.context / elapsed)
-        pending = launched
-
-
-def _report(step: int, metrics: Metrics, tokens_per_second: float) -> StepReport:
-    """Read a step's numbers.
-
-    Raises:
-        FloatingPointError: The loss or the norm of the gradient is not finite.
+    Attributes:
+        inputs: What it reads, and its settings.
+        layout: Where arrays lie.
+        checkpoints: Where it is saved.
+        metrics: Where it is recorded.
+        measured: The held-out documents.
+        begun: Where it began.
+        state: Weights and all else, after the last step that was launched.
+        compile_seconds: Time to compile the step.
     """
-    loss, grad_norm = float(metrics.loss), float(metrics.grad_norm)
-    if not (math.isfinite(loss) and math.isfinite(grad_norm)):
-        raise FloatingPointError(
-            f"step {step}: loss is {loss}, norm of the gradient {grad_norm}; "
-            "a lower optimizer.learning_rate or a longer optimizer.warmup_steps may help"
+
+    inputs: Inputs
+    layout: Layout
+    checkpoints: Checkpoints
+    metrics: Metrics
+    measured: HeldOut
+    begun: Begun
+    state: State
+    compile_seconds: float
+    _show: Report = field(default=lambda _: None)
+    _pending: tuple[int, OnDevice, float] | None = None
+    _started: float = field(default_factory=time.perf_counter)
+    _clock: float = field(default_factory=time.perf_counter)
+
+    @property
+    def settings(self) -> TrainSettings:
+        """Those of the run."""
+        return self.inputs.settings
+
+    def run(self, step: Update, report: Report | None) -> None:
+        """Take all steps that are left."""
+        settings, first = self.settings, self.begun.step
+        with ExitStack() as stack:
+            stopping = stack.enter_context(Stopping())
+            batches = stack.enter_context(
+                Prefetch(self.inputs.mixture, self.layout.batch(), first=first, last=settings.steps)
+            )
+            profiler = stack.enter_context(Profiler(settings.trace, settings.output_folder))
+            self._show = stack.enter_context(_shown(settings, report, first=first))
+            self._started = self._clock = time.perf_counter()
+            for done in range(first + 1, settings.steps + 1):
+                profiler.before(done, self.state)
+                waited = batches.waited
+                windows = next(batches)
+                self.state, launched = step(self.state, windows)
+                # The device is at work already: what the step before said can be read without it having to wait.
+                self._tell()
+                self._pending = done, launched, batches.waited - waited
+                if (is_asked := stopping.asked(done)) or self._is_due(done):
+                    self._tell()
+                    self._rest(done, save=is_asked)
+                if is_asked and done < settings.steps:
+                    self.checkpoints.wait()
+                    raise Stopped(done, stopping.signal)
+            self.checkpoints.wait()
+
+    def summary(self) -> TrainSummary:
+        """Say what has become of the run."""
+        settings, begun = self.settings, self.begun
+        history = read_history(settings.output_folder)
+        first, last = ends_of(history.losses)
+        elapsed = self._elapsed()
+        tokens = settings.steps * settings.batch * settings.model.context
+        return TrainSummary(
+            steps=settings.steps,
+            tokens=tokens,
+            parameters=parameter_count(settings.model),
+            first_loss=first,
+            last_loss=last,
+            compile_seconds=self.compile_seconds,
+            seconds=elapsed["seconds"],
+            output=settings.output_folder,
+            mfu=self._utilisation(tokens / elapsed["seconds"]) if elapsed["seconds"] else None,
+            held_out=history.held_out,
+            skipped=history.skipped,
+            resumed_from=begun.step if begun.is_resumed else None,
+            energy=energy.of(
+                settings.energy, devices=1, seconds=elapsed["device_seconds"], device_kind=self._device.device_kind
+            ),
         )
-    return StepReport(step, loss, grad_norm, float(metrics.learning_rate), tokens_per_second)
+
+    def _is_due(self, done: int) -> bool:
+        return done == self.settings.steps or self._is_measured(done) or not done % self.settings.checkpoint.every
+
+    def _is_measured(self, done: int) -> bool:
+        held_out = self.settings.held_out
+        return held_out is not None and (not done % held_out.every or done == self.settings.steps)
+
+    def _rest(self, done: int, *, save: bool) -> None:
+        """Between two steps: measure, save."""
+        if self._is_measured(done) and self.measured.streams:
+            self.metrics.held_out(done, self.measured.measure(self.state.params))
+        if save or done == self.settings.steps or not done % self.settings.checkpoint.every:
+            self._save(done)
+        self._clock = time.perf_counter()
+
+    def _save(self, done: int) -> None:
+        if done not in self.checkpoints.steps():
+            record = record_of(self.settings, self.inputs.drawing, step=done, **self._elapsed())
+            self.checkpoints.save(done, self.state, record)
+
+    def _elapsed(self) -> dict[str, float]:
+        """Seconds of the steps, and seconds that devices were held, both with those before it was resumed."""
+        seconds = time.perf_counter() - self._started
+        held = self.layout.mesh.size * (seconds + self.compile_seconds)
+        return {"seconds": self.begun.seconds + seconds, "device_seconds": self.begun.device_seconds + held}
+
+    def _tell(self) -> None:
+        """Report the step before, if it has not been.
+
+        Raises:
+            FloatingPointError: It was unusual, and no more such steps are allowed.
+        """
+        if self._pending is None:
+            return
+        (step, launched, waited), self._pending = self._pending, None
+        values = jax.device_get(launched)
+        now = time.perf_counter()
+        seconds, self._clock = now - self._clock, now
+        has_ended = int(values.in_a_row) >= most_in_a_row(self.settings.spikes)
+        if not has_ended or self.settings.spikes.action == "skip":
+            report = self._report(step, values, seconds, waited)
+            self.metrics.step(report)
+            self._show(report)
+        if has_ended:
+            self._end(step, values)
+
+    def _report(self, step: int, values: OnDevice, seconds: float, waited: float) -> StepReport:
+        speed = self.settings.batch * self.settings.model.context / seconds
+        return StepReport(
+            step=step,
+            loss=float(values.loss),
+            grad_norm=float(values.grad_norm),
+            learning_rate=float(values.learning_rate),
+            tokens_per_second=speed,
+            tokens_per_second_per_device=speed / self.layout.mesh.size,
+            mfu=self._utilisation(speed),
+            seconds=seconds,
+            data_seconds=waited,
+            skipped=int(values.in_a_row) > 0,
+        )
+
+    def _end(self, step: int, values: OnDevice) -> None:
+        """Save what there was before the unusual step, and say what was unusual."""
+        done = int(jax.device_get(self.state.step))
+        saved = ""
+        if done:
+            self._save(done)
+            self.checkpoints.wait()
+            saved = f"; the state after step {done} is saved"
+        rows = "" if int(values.in_a_row) == 1 else f", the last of {int(values.in_a_row)} unusual steps in a row"
+        raise FloatingPointError(
+            f"step {step}: loss is {float(values.loss)}, norm of the gradient {float(values.grad_norm)}{rows}{saved}; "
+            "a lower optimizer.learning_rate, a longer optimizer.warmup_steps or spikes.action=skip may help"
+        )
+
+    @property
+    def _device(self) -> jax.Device:
+        device: jax.Device = self.layout.mesh.devices.flat[0]
+        return device
+
+    def _utilisation(self, tokens_per_second: float) -> float | None:
+        settings = self.settings
+        peak = settings.peak_tflops or peak_tflops(self._device.device_kind, settings.compute_dtype)
+        return mfu(tokens_per_second, settings.model, self.layout.mesh.size, peak) if peak else None
+
+
+def _shown(settings: TrainSettings, report: Report | None, *, first: int) -> Any:
+    if report is not None:
+        return nullcontext(report)
+    if not is_first():
+        return nullcontext(lambda _: None)
+    return progress(steps=settings.steps, log_every=settings.log_every, first=first)
+
+
+def _notify(line: str) -> None:
+    if is_first():
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()

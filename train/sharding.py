@@ -154,11 +154,11 @@ class Layout:
 
 
 def _spec(*axes: Axis) -> PartitionSpec:
-    return PartitionSpec(*axes)  # type: ignore[no-untyped-call]  # JAX gives it no types
+    return PartitionSpec(*axes)
 
 
 def _laid(array: Array, sharding: NamedSharding) -> Array:
-    laid: Array = jax.lax.with_sharding_constraint(array, sharding)  # type: ignore[no-untyped-call]  # JAX has no types
+    laid: Array = jax.lax.with_sharding_constraint(array, sharding)
     return laid
 
 

@@ -138,7 +138,7 @@ def plan(settings: TrainSettings, devices: list[jax.Device], *, backend: str) ->
     Raises:
         ValueError: Mesh, model, batch and devices do not fit each other, or no such kernel runs there.
     """
-    if settings.mesh.shape == (1, 1, 1):
+    if settings.mesh.shape == (1, 1, 1) and jax.process_count() == 1:
         devices = devices[:1]
     mesh = settings.mesh.filled(len(devices))
     rows = settings.batch // settings.accumulate
@@ -176,6 +176,15 @@ def state_layout(settings: TrainSettings, layout: Layout) -> Any:
     whole = layout.whole()
     recent = jax.tree.map(lambda _: whole, shapes.recent)
     return State._make([whole, layout.params(), layout.moments(optimizer, shapes.moments), recent])
+
+
+def state_shapes(settings: TrainSettings, layout: Layout) -> Any:
+    """The state without its values: a tree of shapes, each with its sharding."""
+
+    def shaped(leaf: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    return jax.tree.map(shaped, jax.eval_shape(lambda: initial_state(settings)), state_layout(settings, layout))
 
 
 def jit_update(settings: TrainSettings, layout: Layout, how: Execution) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from tests.bench import (
+    against_ngram,
     arxiv,
     book_dedup,
     books,
@@ -19,6 +20,7 @@ from tests.bench import (
     corpora,
     crawl,
     crawl_path,
+    data,
     decontamination,
     dedup,
     github,
@@ -82,6 +84,8 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "run.memory": whole.measure_memory,
     "run.stages": stages.measure,
     "train": training.train,
+    "train.data": data.load,
+    "train.ngram": against_ngram.compare,
     "train.compile": compiling.compile_ahead,
 }
 

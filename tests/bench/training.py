@@ -1,4 +1,4 @@
-"""The trainer: speed of the demo model and of the data it reads."""
+"""The trainer: speed of the demo model."""
 
 import os
 import statistics
@@ -6,22 +6,18 @@ import tempfile
 from collections.abc import Iterator
 
 from tests.bench.inputs import Inputs
-from tests.bench.report import Result, alone
-from tests.bench.timing import RUNS, measure, median
+from tests.bench.report import Result
 from tests.bench.tokens import train_model as train_tokenizer
 from tokenizer.encoding import Encoder
-from tokenizer.reader import TokenShards
 from tokenizer.settings import TokenShardSettings
 from tokenizer.shards import write_shards
 
 _REPOSITORY_CONFIG = os.path.join("configs", "train", "demo.yaml")
 _QUICK_STEPS, _STEPS = 40, 200
-_BATCHES = 50
-_BATCH, _CONTEXT = 64, 2048
 
 
 def train(inputs: Inputs) -> Iterator[Result]:
-    """Steps of the demo model, and batches of the paper's context from the same shards."""
+    """Steps of the demo model."""
     from pipeline.settings import load_settings
     from train.config import TrainSettings
     from train.loop import train as train_model
@@ -36,20 +32,9 @@ def train(inputs: Inputs) -> Iterator[Result]:
         speed = statistics.median(report.tokens_per_second for report in reports)
         detail = f"{summary.parameters:,} parameters, {summary.compile_seconds:.1f} s to compile"
         yield Result("train.step", speed, "tokens/s", detail=detail)
-        yield _data(os.path.join(folder, "tokens", "bench"))
 
 
 def _write_tokens(inputs: Inputs, folder: str) -> None:
     encoder = Encoder.from_bytes(train_tokenizer(inputs))
     ids = encoder.encode_documents([document.text for document in inputs.documents], bos=True, eos=True)
     write_shards(folder, "bench", ids, encoder, TokenShardSettings())
-
-
-def _data(folder: str) -> Result:
-    from train.data import Mixture
-
-    with TokenShards.open(folder) as shards:
-        mixture = Mixture.of({"bench": shards}, context=_CONTEXT, batch_size=_BATCH, seed=0)
-        spent = median([measure(lambda: [mixture.batch(step) for step in range(_BATCHES)]) for _ in range(RUNS)])
-    detail = f"batches of {_BATCH} sequences of {_CONTEXT} tokens"
-    return alone("train.data", _BATCHES * _BATCH * _CONTEXT, spent, unit="tokens/s", detail=detail)

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import pickle
 import struct
 from functools import partial
 
@@ -62,15 +63,28 @@ def refusal(folder, **options):
 SHARDS = st.lists(st.lists(st.lists(st.integers(0, 999), max_size=4), max_size=4), min_size=1, max_size=4)
 
 
-@pytest.mark.parametrize("open_file", [None, open_raw])
+def read_stretches(stretches):
+    """Read as from an object store, from disk."""
+    contents = []
+    for path, start, end in stretches:
+        with open(path, "rb") as file:
+            file.seek(start)
+            contents.append(file.read() if end is None else file.read(end - start))
+    return contents
+
+
+WAYS = {"mapped": {}, "streams": {"open_file": open_raw}, "stored": {"read_stretches": read_stretches}}
+
+
+@pytest.mark.parametrize("way", WAYS)
 @given(shards=SHARDS, dtype=st.sampled_from(["<u2", "<u4"]))
 @settings(max_examples=30, deadline=None)
-def test_every_window_and_document_equals_the_naive_concatenation(tmp_path_factory, open_file, shards, dtype):
+def test_every_window_and_document_equals_the_naive_concatenation(tmp_path_factory, way, shards, dtype):
     folder = tmp_path_factory.mktemp("shards")
     write(folder, shards, dtype)
     documents = [document for shard in shards for document in shard]
     row = [token for document in documents for token in document]
-    with TokenShards.open(str(folder), open_file=open_file, verify=True) as tokens:
+    with TokenShards.open(str(folder), **WAYS[way], verify=True) as tokens:
         assert (tokens.num_tokens, tokens.num_documents) == (len(row), len(documents))
         assert [tokens.document(i).tolist() for i in range(len(documents))] == documents
         for length in range(len(row) + 1):
@@ -88,6 +102,15 @@ def test_what_was_encoded_reads_back(tmp_path, encoder):
     write_shards(str(tmp_path), "s", documents, encoder, TokenShardSettings())
     tokens = TokenShards.open(str(tmp_path), tokenizer_sha256=encoder.sha256, verify=True)
     assert [encoder.decode(tokens.document(i)) for i in range(4)] == texts
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_opened_shards_go_to_another_process_which_opens_their_files_itself(folder, way):
+    tokens = TokenShards.open(str(folder), **WAYS[way])
+    there = pickle.loads(pickle.dumps(tokens))
+    assert there.manifest == tokens.manifest
+    assert there.windows([0, 4], 5).tolist() == [[1, 10, 11, 2, 1], [1, 2, 1, 12, 2]]
+    assert there.document(2).tolist() == [1, 12, 2]
 
 
 @pytest.mark.parametrize(("start", "length"), [(-1, 2), (0, 10), (9, 1), (3, -1), (8, 2)])
@@ -166,6 +189,38 @@ def test_a_file_that_shrinks_while_it_is_read_is_an_error(folder):
     tokens.close()
 
 
+def test_a_stored_file_that_shrinks_is_an_error(folder):
+    tokens = TokenShards.open(str(folder), read_stretches=read_stretches)
+    os.truncate(folder / "s-00000-of-00002.bin", 4)
+    assert tokens.windows([0], 2).tolist() == [[1, 10]]
+    for read in (lambda: tokens.windows([0, 3], 3), lambda: tokens.window(0, 6), lambda: tokens.document(0)):
+        with pytest.raises(TokenShardError, match=r"s-00000-of-00002\.bin ends before byte"):
+            read()
+
+
+def test_a_store_is_asked_for_manifest_and_tails_when_opened_and_once_for_many_windows(tmp_path):
+    write(tmp_path, [[[i, i], [i]] for i in range(100)])
+    calls = []
+
+    def counted(stretches):
+        calls.append(list(stretches))
+        return read_stretches(stretches)
+
+    tokens = TokenShards.open(str(tmp_path), read_stretches=counted)
+    assert [len(call) for call in calls] == [1, 200]
+    assert sum(len(content) for content in read_stretches(calls[1])) == 100 * (2 + 8)
+    assert tokens.windows(range(0, 299, 2), 2).shape == (150, 2)
+    within, across = 100, 2 * 50  # of 3 tokens a shard, each second window of two lies over a border
+    assert [len(call) for call in calls[2:]] == [within + across]
+
+
+def test_the_first_shard_that_is_not_as_it_should_be_is_named_however_many_are_verified_at_once(tmp_path):
+    write(tmp_path, [[[i]] for i in range(40)])
+    for number in (17, 33, 5):
+        (tmp_path / f"s-{number:05d}-of-00040.bin").write_bytes(struct.pack("<H", 999))
+    assert refusal(tmp_path, verify=True).startswith("s-00005-of-00040.bin has SHA-256")
+
+
 def test_the_tokenizer_that_is_expected_is_taken(folder):
     assert TokenShards.open(str(folder), tokenizer_sha256=TOKENIZER).num_tokens == 9
 
@@ -174,9 +229,10 @@ def test_another_tokenizer_is_refused(folder):
     assert f"written with tokenizer {TOKENIZER}, expected {'cd' * 32}" in refusal(folder, tokenizer_sha256="cd" * 32)
 
 
-def test_a_missing_manifest_is_refused(folder):
+@pytest.mark.parametrize("way", WAYS)
+def test_a_missing_manifest_is_refused(folder, way):
     (folder / "manifest.json").unlink()
-    assert refusal(folder).endswith("manifest.json is missing")
+    assert refusal(folder, **WAYS[way]).endswith("manifest.json is missing")
 
 
 def test_a_manifest_that_is_no_json_is_refused(folder):
@@ -192,7 +248,7 @@ def test_another_format_is_refused(folder, content):
 
 def test_another_version_is_refused_before_its_fields_are_read(folder):
     edit_manifest(folder, version=2, new_field=True)
-    assert refusal(folder) == "manifest.json has version 2, this reader reads 1"
+    assert refusal(folder) == f"{folder}/manifest.json has version 2, this reader reads 1"
 
 
 def test_an_unknown_field_is_refused(folder):
@@ -233,28 +289,32 @@ def test_a_shard_outside_the_folder_is_refused(folder):
 
 
 @pytest.mark.parametrize("name", ["s-00001-of-00002.bin", "s-00001-of-00002.ends"])
-@pytest.mark.parametrize("open_file", [None, open_buffered])
-def test_a_missing_shard_is_refused(folder, name, open_file):
+@pytest.mark.parametrize("way", WAYS)
+def test_a_missing_shard_is_refused(folder, name, way):
     (folder / name).unlink()
-    assert refusal(folder, open_file=open_file).endswith(f"{name} is missing")
+    assert refusal(folder, **WAYS[way]).endswith(f"{name} is missing")
 
 
 @pytest.mark.parametrize("change", [-2, -1, 1, 2])
-@pytest.mark.parametrize("open_file", [None, open_buffered])
-def test_a_shard_of_another_size_is_refused(folder, change, open_file):
+@pytest.mark.parametrize("way", WAYS)
+def test_a_shard_of_another_size_is_refused(folder, change, way):
     path = folder / "s-00000-of-00002.bin"
     path.write_bytes((path.read_bytes() + b"\0\0")[: 12 + change])
-    assert f"has {12 + change} bytes, its manifest says 12" in refusal(folder, open_file=open_file)
+    found = "less than 12" if way == "stored" and change == -2 else 12 + change
+    assert f"has {found} bytes, its manifest says 12" in refusal(folder, **WAYS[way])
 
 
-def test_ends_of_another_size_are_refused(folder):
+@pytest.mark.parametrize("way", WAYS)
+def test_ends_of_another_size_are_refused(folder, way):
     (folder / "s-00000-of-00002.ends").write_bytes(struct.pack("<Q", 6))
-    assert "s-00000-of-00002.ends has 8 bytes, its manifest says 16" in refusal(folder)
+    found = "less than 16" if way == "stored" else 8
+    assert f"s-00000-of-00002.ends has {found} bytes, its manifest says 16" in refusal(folder, **WAYS[way])
 
 
-def test_ends_that_do_not_reach_the_token_count_are_refused(folder):
+@pytest.mark.parametrize("way", WAYS)
+def test_ends_that_do_not_reach_the_token_count_are_refused(folder, way):
     (folder / "s-00000-of-00002.ends").write_bytes(struct.pack("<2Q", 4, 5))
-    assert "s-00000-of-00002.ends ends at token 5, its shard has 6" in refusal(folder)
+    assert "s-00000-of-00002.ends ends at token 5, its shard has 6" in refusal(folder, **WAYS[way])
 
 
 def test_ends_out_of_order_are_refused_when_the_document_is_read_or_all_is_verified(tmp_path):
@@ -268,17 +328,18 @@ def test_ends_out_of_order_are_refused_when_the_document_is_read_or_all_is_verif
     assert refusal(tmp_path, verify=True) == "s-00000-of-00001.ends is not in ascending order"
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("ending", "content"), [("bin", struct.pack("<3H", 1, 13, 2)), ("ends", struct.pack("<2Q", 5, 6))]
 )
-def test_a_wrong_checksum_is_refused_when_all_is_verified(folder, ending, content):
+def test_a_wrong_checksum_is_refused_when_all_is_verified(folder, ending, content, way):
     number = 1 if ending == "bin" else 0
     path = folder / f"s-0000{number}-of-00002.{ending}"
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_bytes(content)
-    TokenShards.open(str(folder))
+    TokenShards.open(str(folder), **WAYS[way])
     found = hashlib.sha256(content).hexdigest()
-    assert refusal(folder, verify=True) == f"{path.name} has SHA-256 {found}, its manifest says {expected}"
+    assert refusal(folder, **WAYS[way], verify=True) == f"{path.name} has SHA-256 {found}, its manifest says {expected}"
 
 
 def test_an_id_beyond_the_vocabulary_is_refused_when_all_is_verified(tmp_path):

@@ -95,6 +95,11 @@ def test_settings_survive_their_own_yaml():
         ({"attention": "flash"}, "'auto', 'splash', 'cudnn' or 'reference'"),
         ({"mesh": {"pipeline": 2}}, "mesh.pipeline"),
         ({"z_loss": 0}, "z_loss"),
+        ({"data": "gs://b/run"}, r"output must be a folder that all processes see, got gs://b/run/train"),
+        ({"hosts": {"coordinator": "a:1", "processes": 2}}, "hosts: give coordinator, processes and process, or none"),
+        ({"hosts": {"coordinator": "a:1", "processes": 2, "process": 2}}, "must be below hosts.processes=2, got 2"),
+        ({"spikes": {"action": "ignore"}}, "'stop' or 'skip'"),
+        ({"checkpoint": {"every": 0}}, "checkpoint.every"),
     ],
 )
 def test_an_impossible_setting_is_refused_with_key_and_value(changes, message):

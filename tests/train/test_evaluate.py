@@ -5,6 +5,8 @@ import os
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 import json
+from collections import Counter
+from pathlib import Path
 
 import datasets
 import jax
@@ -235,6 +237,30 @@ def test_the_paper_normalises_by_characters_or_by_the_likelihood_after_answer(or
         [1 / 6, 2 / 6, None, 3 / 6],
         [1 / 6, 2 / 6, 2 / 6, None],
     ]
+
+
+class Knowing(Oracle):
+    """Knows which continuations are right."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.right = {(row["context"], f" {row['choices'][row['label']]}") for row in rows}
+
+    def loglikelihood(self, requests):
+        return [(-1.0 if request.args in self.right else -90.0, False) for request in requests]
+
+
+def test_the_questions_about_the_demo_s_corpus_have_one_right_answer_of_four_and_no_favourite_place(tasks, monkeypatch):
+    folder = Path(__file__).parents[2] / "configs" / "evaluation"
+    rows = [json.loads(line) for line in (folder / "demo_continuations.jsonl").read_text().splitlines()]
+    assert len(rows) >= 20
+    assert [len(set(row["choices"])) for row in rows] == [4] * len(rows)
+    places = Counter(row["label"] for row in rows)
+    assert max(places.values()) - min(places.values()) <= 1
+    monkeypatch.chdir(folder.parents[1])
+    results = evaluate(Knowing(rows), ["demo_continuations"], include_path=str(folder))
+    assert results["n-samples"]["demo_continuations"]["effective"] == len(rows)
+    assert results["results"]["demo_continuations"]["acc,none"] == 1
 
 
 def test_a_task_or_folder_that_does_not_exist_is_refused(tasks):

@@ -1,6 +1,6 @@
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import jax
@@ -32,8 +32,8 @@ def cyclic_documents(count=40, length=120, stride=5):
     ]
 
 
-def write_source(run, source, documents, *, shards=2, tokenizer="a" * 64, vocab_size=VOCABULARY):
-    folder = run / "tokens" / source
+def write_source(run, source, documents, *, shards=2, tokenizer="a" * 64, vocab_size=VOCABULARY, kind="tokens"):
+    folder = run / kind / source
     folder.mkdir(parents=True)
     entries = []
     for index in range(shards):
@@ -122,7 +122,7 @@ def test_metrics_hold_a_line_per_step(finished):
     assert finished.summary.output == os.path.join(finished.folder, "train")
     text = Path(finished.summary.output, "metrics.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
-    assert [set(line) for line in lines] == [{"step", "loss", "grad_norm", "learning_rate", "tokens_per_second"}] * 30
+    assert [set(line) for line in lines] == [{field.name for field in fields(StepReport)}] * 30
     assert [line["loss"] for line in lines] == [report.loss for report in finished.reports]
     assert [line["learning_rate"] for line in lines][:3] == pytest.approx([1e-2 / 3, 2e-2 / 3, 1e-2])
     assert lines[-1]["learning_rate"] == pytest.approx(1e-3)

@@ -3,43 +3,27 @@ import re
 import numpy as np
 import pytest
 
-from tokenizer.manifest import build_manifest, held_out_name, shard_name
+from tests.token_source import write_source
+from tokenizer.manifest import held_out_name
 from tokenizer.mixture import MixtureSettings, resolve
-from tokenizer.shards import pack_shard
 from train.config import TrainSettings
 from train.data import Mixture
 from train.loop import train
 from train.shards import open_drawing, open_held_out
 
-VOCABULARY = 400
 TOKENS = {"a": 3201, "b": 801, "tiny": 5}
 CONTEXT = 8
 
 
-def write_source(folder, source, first, tokens, name):
+def counting(first, tokens):
     """One shard of one document whose ids count up from ``first``, so that a window tells whose it is."""
-    packed = pack_shard([(first + np.arange(tokens) % 100).astype(np.uint16)], np.dtype("<u2"))
-    folder.mkdir(parents=True)
-    for file_name, content in packed.files(name):
-        (folder / file_name).write_bytes(content)
-    manifest = build_manifest(
-        source,
-        [packed.entry(name)],
-        vocab_size=VOCABULARY,
-        tokenizer_sha256="a" * 64,
-        dtype=np.dtype("<u2"),
-        bos_id=1,
-        eos_id=2,
-        bos=True,
-        eos=True,
-    )
-    (folder / "manifest.json").write_text(manifest.to_json())
+    return [[(first + np.arange(tokens) % 100).astype(np.uint16)]]
 
 
 @pytest.fixture
 def run(tmp_path):
     for place, (source, tokens) in enumerate(TOKENS.items()):
-        write_source(tmp_path / "tokens" / source, source, 100 * place, tokens, shard_name(source, 0, 1))
+        write_source(tmp_path / "tokens" / source, counting(100 * place, tokens))
     return tmp_path
 
 
@@ -129,12 +113,98 @@ def test_a_plan_of_another_rule_of_drawing_is_refused(run):
 
 def test_a_plan_s_source_that_is_gone_is_named(run):
     write_plan(run, tokens={**TOKENS, "gone": 5}, proportions={"a": 1, "gone": 3})
-    with pytest.raises(ValueError, match=r"sources\.gone: no such token shards"):
+    with pytest.raises(ValueError, match=r"^mixture\.json: sources\.gone: no such token shards"):
         open_drawing(str(run), None, seed=0)
 
 
 def test_held_out_documents_are_opened_by_source(run):
     assert open_held_out(str(run)) == {}
-    write_source(run / "held_out" / "b", "b", 100, 7, held_out_name("b", 3))
+    write_source(run / "held_out" / "b", counting(100, 7), names=[held_out_name("b", 3)])
     (shards,) = open_held_out(str(run)).values()
     assert shards.window(0, 7).tolist() == [100, 101, 102, 103, 104, 105, 106]
+
+
+def damage(run, name, content):
+    path = run / "tokens" / "a" / name
+    path.unlink() if content is None else path.write_bytes(content(path.read_bytes()))
+
+
+def refusal(run, **options):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 -- each test compares the whole message
+        open_drawing(str(run), None, seed=0, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value).replace(str(run), "RUN")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a-00000-of-00001.bin", None, "RUN/tokens/a/a-00000-of-00001.bin is missing"),
+        (
+            "a-00000-of-00001.bin",
+            lambda old: old[:-2],
+            "RUN/tokens/a/a-00000-of-00001.bin has 6400 bytes, its manifest says 6402",
+        ),
+        (
+            "a-00000-of-00001.ends",
+            lambda old: old[:-1],
+            "RUN/tokens/a/a-00000-of-00001.ends has 7 bytes, its manifest says 8",
+        ),
+        (
+            "a-00000-of-00001.ends",
+            lambda old: bytes(8),
+            "a-00000-of-00001.ends ends at token 0, its shard has 3201",
+        ),
+        (
+            "manifest.json",
+            lambda old: old[:-3],
+            "RUN/tokens/a/manifest.json is not JSON",
+        ),
+        (
+            "manifest.json",
+            lambda old: old.replace(b'"uint16"', b'"uint32"'),
+            "RUN/tokens/a/manifest.json: manifest: Value error, a-00000-of-00001.bin: 3201 tokens of uint32",
+        ),
+    ],
+    ids=["no shard", "short shard", "short ends", "other ends", "no JSON", "other dtype"],
+)
+def test_damaged_shards_are_refused_in_one_line_before_anything_is_read(run, name, content, message):
+    damage(run, name, content)
+    assert refusal(run).startswith(message)
+
+
+def test_shards_of_another_tokenizer_are_refused(run):
+    damage(run, "manifest.json", lambda old: old.replace(b"a" * 64, b"b" * 64))
+    with pytest.raises(ValueError, match=r"^sources a and b were made by different tokenizers: b+ and a+$"):
+        batch(open_drawing(str(run), None, seed=0))
+
+
+def test_another_checksum_is_refused_where_all_is_verified(run):
+    assert open_drawing(str(run), None, seed=0, verify=True).sources["a"].num_tokens == TOKENS["a"]
+    damage(run, "a-00000-of-00001.bin", lambda old: b"\x07" + old[1:])
+    assert open_drawing(str(run), None, seed=0).sources["a"].window(0, 1).tolist() == [7]
+    assert refusal(run, verify=True).startswith("a-00000-of-00001.bin has SHA-256 ")
+    write_plan(run, proportions={"b": 1})
+    assert set(open_drawing(str(run), None, seed=0, verify=True).sources) == {"b"}  # what is not read may be damaged
+
+
+def test_a_plan_that_is_no_plan_is_refused(run):
+    for content, message in (("{", "mixture.json is not JSON"), ("{}", "mixture.json: seed: Field required")):
+        (run / "tokens" / "mixture.json").write_text(content)
+        assert refusal(run).startswith(message)
+
+
+def test_held_out_shards_of_another_tokenizer_are_refused(run):
+    write_source(run / "held_out" / "b", counting(100, 7), names=[held_out_name("b", 3)], tokenizer_sha256="b" * 64)
+    assert set(open_held_out(str(run), tokenizer_sha256="b" * 64)) == {"b"}
+    with pytest.raises(ValueError, match=rf"held_out/b was written with tokenizer b+, expected {'a' * 64}$"):
+        open_held_out(str(run), tokenizer_sha256="a" * 64)
+
+
+def test_held_out_shards_are_verified_where_asked(run):
+    write_source(run / "held_out" / "b", counting(100, 7), names=[held_out_name("b", 3)])
+    path = run / "held_out" / "b" / held_out_name("b", 3)
+    path.write_bytes(b"\x07" + path.read_bytes()[1:])
+    assert set(open_held_out(str(run))) == {"b"}
+    with pytest.raises(ValueError, match=r"^b-00003\.bin has SHA-256 "):
+        open_held_out(str(run), verify=True)

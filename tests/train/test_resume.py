@@ -1,0 +1,208 @@
+"""A run that is interrupted in any way and goes on is the run that was never interrupted."""
+
+import os
+import signal
+import socket
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from tests.train.test_loop import VOCABULARY, cyclic_documents, settings, write_source
+from tests.train.trained import curve, held_out, saved_state, saved_steps, start
+from train.loop import train
+from train.record import OtherRun
+from train.shards import with_vocabulary
+from train.stopping import Stopped
+
+STEPS = 12
+quietly = partial(train, report=lambda _: None)
+
+
+def run_of(folder, **changes):
+    """Settings of a run of twelve steps, saved every four, measured every six."""
+    return settings(folder, **{"steps": STEPS, "checkpoint": {"every": 4}, "held_out": {"every": 6}} | changes)
+
+
+def known(config):
+    return config.model_copy(update={"model": with_vocabulary(config.model, VOCABULARY)})
+
+
+def stop_after(step):
+    """Ask this process to end once a step is told: the step after it is under way then, and is the last."""
+    return lambda report: os.kill(os.getpid(), signal.SIGTERM) if report.step == step else None
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Token shards of one source, with held-out documents; nothing may be written there."""
+    folder = tmp_path_factory.mktemp("data")
+    write_source(folder, "a", cyclic_documents())
+    write_source(folder, "a", cyclic_documents(count=3, length=50, stride=7), kind="held_out", shards=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    output = str(tmp_path_factory.mktemp("undisturbed"))
+    quietly(run_of(data, output=output))
+    return output
+
+
+def test_a_run_is_saved_every_few_steps_and_at_its_end_and_measured_at_its_end_too(undisturbed):
+    assert saved_steps(undisturbed) == [4, 8, 12]
+    assert sorted(held_out(undisturbed)) == [6, 12]
+    assert set(held_out(undisturbed)[12]) == {"a", "all"}
+    assert [step for step, *_ in curve(undisturbed)] == list(range(1, STEPS + 1))
+
+
+@pytest.mark.parametrize("killed_after", [6, 11])
+def test_a_run_killed_at_any_step_ends_with_the_same_losses_and_weights_to_the_last_bit(
+    data, undisturbed, tmp_path, killed_after
+):
+    config = run_of(data, output=str(tmp_path))
+    process = start(config, after=killed_after, signal=signal.SIGKILL)
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == -signal.SIGKILL, errors
+    # The newest may not have been whole yet; with the second the first is.
+    whole = saved_steps(tmp_path)
+    assert whole[-1:] in ([], [4], [8])
+    assert whole or killed_after < 8
+    assert quietly(config).resumed_from == (whole[-1] if whole else None)
+    assert curve(tmp_path) == curve(undisturbed)
+    assert held_out(tmp_path) == held_out(undisturbed)
+    pairs = zip(
+        saved_state(tmp_path, STEPS, known(config)), saved_state(undisturbed, STEPS, known(config)), strict=True
+    )
+    for ours, theirs in pairs:
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_asked_to_end_saves_its_last_step_and_goes_on_to_the_same_end(data, undisturbed, tmp_path):
+    config = run_of(data, output=str(tmp_path))
+    with pytest.raises(Stopped, match="stopped after step 7, which is saved") as stopped:
+        train(config, report=stop_after(6))
+    assert stopped.value.signal == signal.SIGTERM
+    assert saved_steps(tmp_path) == [4, 7]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert quietly(config).resumed_from == 7
+    assert curve(tmp_path) == curve(undisturbed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mesh": {"fsdp": 4}},
+        {"mesh": {"data": 2, "fsdp": 2, "tensor": 2}, "remat": "full", "accumulate": 1, "loss_chunks": 2},
+    ],
+    ids=["fsdp", "all three"],
+)
+def test_a_run_goes_on_on_another_mesh_with_the_same_losses_but_for_rounding(
+    data, undisturbed, tmp_path, changes, monkeypatch
+):
+    with pytest.raises(Stopped):
+        train(run_of(data, output=str(tmp_path)), report=stop_after(6))
+    config = run_of(data, output=str(tmp_path), **changes)
+    some = jax.devices()[: np.prod(list(changes["mesh"].values()))]
+    monkeypatch.setattr("jax.devices", lambda: some)
+    quietly(config)
+    losses, expected = ([loss for _, loss, *_ in curve(output)] for output in (tmp_path, undisturbed))
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
+
+
+def test_a_finished_run_has_nothing_left_to_do_and_says_the_same(data, undisturbed, tmp_path):
+    config = run_of(data, output=str(tmp_path))
+    first, again = quietly(config), quietly(config)
+    assert (again.resumed_from, again.steps, again.last_loss) == (STEPS, STEPS, first.last_loss)
+    assert again.held_out == first.held_out
+    assert curve(tmp_path) == curve(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 13}, "steps is 13, but the checkpoints in .* were made with 12: .*--start-over.*--accept-change"),
+        (
+            {"optimizer": {"learning_rate": 1e-3, "warmup_steps": 3}},
+            r"optimizer\.learning_rate is 0\.001, but .* 0\.01",
+        ),
+        (
+            {"model": {"width": 32, "heads": 4, "layers": 2, "ffn_multiple": 8, "context": 32}},
+            r"model\.heads is 4, .* 2",
+        ),
+        ({"seed": 1}, "data.seed is 1, but .* 0"),
+    ],
+    ids=["steps", "learning rate", "model", "seed"],
+)
+def test_a_run_with_other_settings_does_not_go_on_from_the_checkpoints(data, undisturbed, changes, message):
+    before = curve(undisturbed)
+    with pytest.raises(OtherRun, match=message) as error:
+        quietly(run_of(data, output=undisturbed, **changes))
+    assert "\n" not in str(error.value)
+    assert curve(undisturbed) == before
+
+
+def test_a_run_on_other_data_does_not_go_on_from_the_checkpoints(undisturbed, tmp_path):
+    write_source(tmp_path, "a", cyclic_documents(count=41))
+    with pytest.raises(OtherRun, match=r"data\.sources\.a\.manifest_sha256 is .*, but the checkpoints in"):
+        quietly(run_of(tmp_path, output=undisturbed))
+
+
+def test_data_that_have_moved_are_the_same_data(undisturbed, tmp_path):
+    write_source(tmp_path, "a", cyclic_documents())
+    assert quietly(run_of(tmp_path, output=undisturbed)).resumed_from == STEPS
+
+
+def test_a_change_that_is_accepted_goes_on_and_one_that_starts_over_begins_anew(data, tmp_path):
+    config = run_of(data, output=str(tmp_path), held_out=None)
+    with pytest.raises(Stopped):
+        train(config, report=stop_after(4))
+    longer = run_of(data, output=str(tmp_path), held_out=None, steps=14)
+    assert quietly(longer, accept_change=True).resumed_from == 5
+    assert [step for step, *_ in curve(tmp_path)] == list(range(1, 15))
+    assert quietly(config, start_over=True).resumed_from is None
+    assert saved_steps(tmp_path) == [4, 8, 12]
+
+
+def test_a_shorter_run_is_not_taken_from_a_later_checkpoint(data, undisturbed):
+    with pytest.raises(ValueError, match=r"steps=11, but .* holds a checkpoint of step 12"):
+        quietly(run_of(data, output=undisturbed, steps=11), accept_change=True)
+
+
+def test_two_processes_train_as_one_end_together_and_one_process_goes_on_from_there(data, undisturbed, tmp_path):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+
+    mesh = {"data": 2, "tensor": 2, "fsdp": 2}
+
+    def train_until(after):
+        """Train with two processes, one of which is asked to end after a step; return the step that both ended at."""
+        hosts = {"coordinator": f"127.0.0.1:{port}", "processes": 2}
+        processes = [
+            start(
+                run_of(data, output=str(tmp_path), mesh=mesh, hosts=hosts | {"process": number}),
+                devices=4,
+                after=after if number == 0 else None,
+                signal=signal.SIGTERM,
+            )
+            for number in range(2)
+        ]
+        answers = [process.communicate(timeout=300) for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], answers
+        # Gloo greets on stdout.
+        said = [[line for line in answer.splitlines() if line.startswith("stopped")] for answer, _ in answers]
+        assert said[0] == said[1] != []
+        return int(said[0][0].split()[1])
+
+    stopped = train_until(3)
+    assert 3 < stopped == saved_steps(tmp_path)[-1] < 8
+    assert stopped < train_until(stopped + 1) < STEPS
+    assert quietly(run_of(data, output=str(tmp_path), mesh=mesh)).steps == STEPS
+    losses, expected = ([loss for _, loss, *_ in curve(output)] for output in (tmp_path, undisturbed))
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
+    measured, alone = (
+        [held_out(output)[step]["a"]["nats_per_token"] for step in (6, 12)] for output in (tmp_path, undisturbed)
+    )
+    np.testing.assert_allclose(measured, alone, rtol=1e-6)

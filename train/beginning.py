@@ -1,0 +1,124 @@
+"""Where a training run begins: at its newest checkpoint, with the weights of another model, or with fresh ones."""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+import yaml
+
+from train import metrics, profiling
+from train.checkpoint import Checkpoints
+from train.hosts import is_first, meet
+from train.huggingface_config import CheckpointError
+from train.inputs import Inputs
+from train.loading import CHECKPOINTS, TOKENIZER_FOLDER, initial_params
+from train.record import check_same_run, record_of
+from train.sharding import Layout
+from train.spikes import most_in_a_row
+from train.step import State, initial_state, state_layout, state_shapes
+
+#: What a run writes into its folder, but for the tokenizer and the config, which are written anew.
+_WRITTEN = (CHECKPOINTS, metrics.LINES, metrics.FOLDER, profiling.FOLDER)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A state to go on from.
+
+    Attributes:
+        state: Laid over the mesh.
+        step: Steps it holds.
+        seconds: Time of these steps.
+        device_seconds: Time that devices were held for them.
+        is_resumed: Whether it comes from a checkpoint of this run.
+    """
+
+    state: State
+    step: int
+    seconds: float = 0.0
+    device_seconds: float = 0.0
+    is_resumed: bool = False
+
+
+def begin(
+    inputs: Inputs, layout: Layout, checkpoints: Checkpoints, *, notify: Callable[[str], None], accept_change: bool
+) -> Begun:
+    """Find the state to begin with.
+
+    Args:
+        inputs: What the run reads, and its settings.
+        layout: Where the state is to lie; that of the checkpoint may be another.
+        checkpoints: Those of the run.
+        notify: Told in one line what the user should know.
+        accept_change: Do not compare the checkpoint's settings and data with the run's.
+
+    Raises:
+        OtherRun: The checkpoints were made with other settings or data.
+        CheckpointError: None of the checkpoints can be read, or ``start_from`` does not fit the model.
+    """
+    settings = inputs.settings
+    steps = checkpoints.steps()
+    wanted = record_of(settings, inputs.drawing, step=0, seconds=0, device_seconds=0)
+    if steps and not accept_change:
+        # Before the weights, whose shapes may differ too. A record that is damaged is dealt with below.
+        with suppress(CheckpointError):
+            check_same_run(checkpoints.record(steps[-1]), wanted, where=settings.output_folder)
+    found = checkpoints.restore_newest(state_shapes(settings, layout), notify=notify)
+    if found is not None:
+        step, state, record = found
+        if not accept_change:
+            check_same_run(record, wanted, where=settings.output_folder)
+        if step > settings.steps:
+            raise CheckpointError(
+                f"steps={settings.steps}, but {settings.output_folder} holds a checkpoint of step {step}: "
+                "name another output, or begin anew with --start-over"
+            )
+        notify(f"resumed from step {step} of {settings.steps}")
+        begun = _without_end(state, inputs, layout)
+        return Begun(begun, step, record["seconds"], record["device_seconds"], is_resumed=True)
+    if steps:
+        raise CheckpointError(f"none of the checkpoints in {settings.output_folder} can be read")
+    fresh = jax.jit(lambda: initial_state(settings), out_shardings=state_layout(settings, layout))
+    if settings.start_from is None:
+        return Begun(fresh(), 0)
+    params = initial_params(settings.start_from, settings.model, layout.params())
+    return Begun(fresh()._replace(params=params), 0)
+
+
+def _without_end(state: State, inputs: Inputs, layout: Layout) -> State:
+    """A run that had ended at an unusual step is given another chance."""
+    recent = state.recent
+    if int(jax.device_get(recent.in_a_row)) < most_in_a_row(inputs.settings.spikes):
+        return state
+    none = jax.device_put(np.zeros((), np.int32), layout.whole())
+    return state._replace(recent=recent._replace(in_a_row=none))
+
+
+def clear(output: str) -> None:
+    """Delete what an earlier run has written into a folder."""
+    if is_first():
+        for name in _WRITTEN:
+            path = os.path.join(output, name)
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            elif os.path.exists(path):
+                os.remove(path)
+    meet("cleared")
+
+
+def write_inputs(inputs: Inputs) -> None:
+    """Write the settings and the tokenizer into the output folder, which is then a whole model by itself."""
+    if not is_first():
+        return
+    output = inputs.settings.output_folder
+    folder = os.path.join(output, TOKENIZER_FOLDER)
+    os.makedirs(folder if inputs.tokenizer else output, exist_ok=True)
+    with open(os.path.join(output, "config.yaml"), "w", encoding="utf-8") as config:
+        yaml.safe_dump(inputs.settings.model_dump(mode="json"), config, sort_keys=False)
+    for name, content in inputs.tokenizer.items():
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(content)

@@ -1,0 +1,109 @@
+"""What a checkpoint says of its run beside the weights, and whether a run may go on from it.
+
+A run that goes on under other settings or on other data would be neither the old one nor a new one; so whatever decides
+a weight is compared, key by key. What only decides how it is computed (mesh, kernels, memory, the number of processes)
+may change, and changes results by rounding alone.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from typing import Any
+
+from train.config import TrainSettings
+from train.shards import Drawing
+
+#: Keys of the settings that decide no weight.
+_FREE = frozenset(
+    {
+        "data",  # the same shards may lie elsewhere: they are compared by their manifests
+        "verify",
+        "sources",  # as drawn, among what is compared of the data
+        "accumulate",
+        "loss_chunks",
+        "attention",
+        "remat",
+        "mesh",
+        "checkpoint",
+        "held_out",
+        "trace",
+        "energy",
+        "hosts",
+        "peak_tflops",
+        "tensorboard",
+        "log_every",
+        "output",
+    }
+)
+
+
+class OtherRun(ValueError):
+    """The checkpoints are of a run with other settings or other data."""
+
+
+def record_of(
+    settings: TrainSettings, drawing: Drawing, *, step: int, seconds: float, device_seconds: float
+) -> dict[str, Any]:
+    """Say what a state belongs to, as JSON values.
+
+    Args:
+        settings: With the vocabulary filled in.
+        drawing: What the run draws from.
+        step: Steps done: the next one's data follow from it.
+        seconds: Time of these steps.
+        device_seconds: Time that devices were held for them.
+    """
+    return {
+        "step": step,
+        "seconds": seconds,
+        "device_seconds": device_seconds,
+        "version": metadata.version("llama-corpus"),
+        "config": settings.model_dump(mode="json"),
+        "data": describe(drawing),
+    }
+
+
+def describe(drawing: Drawing) -> dict[str, Any]:
+    """Name the data so that other data have another description: manifests hold the hash of each shard."""
+    first = next(iter(drawing.sources.values())).manifest
+    return {
+        "tokenizer_sha256": first.tokenizer_sha256,
+        "seed": drawing.seed,
+        "weights": None if drawing.weights is None else dict(sorted(drawing.weights.items())),
+        "shares": None if drawing.shares is None else dict(sorted(drawing.shares.items())),
+        "sources": {
+            name: {
+                "tokens": source.num_tokens,
+                "manifest_sha256": hashlib.sha256(source.manifest.to_json().encode()).hexdigest(),
+            }
+            for name, source in sorted(drawing.sources.items())
+        },
+    }
+
+
+def check_same_run(saved: Mapping[str, Any], wanted: Mapping[str, Any], *, where: str) -> None:
+    """Hold the record of a checkpoint to that of the run that is to go on from it.
+
+    Raises:
+        OtherRun: Something that decides a weight differs; the message names the first such key.
+    """
+    for key, before, now in _differences(_deciding(saved), _deciding(wanted), ""):
+        raise OtherRun(
+            f"{key} is {now}, but the checkpoints in {where} were made with {before}: "
+            "name another output, begin anew with --start-over, or go on all the same with --accept-change"
+        )
+
+
+def _deciding(record: Mapping[str, Any]) -> dict[str, Any]:
+    config = {key: value for key, value in record["config"].items() if key not in _FREE}
+    return config | {"data": record["data"]}
+
+
+def _differences(before: Any, now: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
+    """The leaves in which two trees of JSON values differ, by dotted key."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        if before != now:
+            yield prefix, before, now
+        return
+    for key in sorted(before.keys() | now.keys()):
+        yield from _differences(before.get(key), now.get(key), f"{prefix}.{key}" if prefix else key)
