@@ -4,12 +4,12 @@ Orbax writes them: each process its own pieces, in a thread, to a folder that ge
 What was interrupted never gets that name and is taken away when the folder is opened again.
 """
 
-import logging
+import errno
 import os
-import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from jax.experimental import multihost_utils
 from train.config import CheckpointSettings
 from train.digest import named
 from train.huggingface_config import CheckpointError
+from train.orbax_quiet import quieten
 from train.restore import (
     RECORD,
     STATE,
@@ -62,12 +63,14 @@ class Checkpoints:
         if _leads():
             try:
                 os.makedirs(self.folder, exist_ok=True)
+                if not os.access(self.folder, os.W_OK, effective_ids=True):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                _delete_leftovers(self.folder)
             except OSError as error:
-                raise CheckpointError(f"{self.folder}: cannot be made for checkpoints: {one_line(error)}") from error
-            if not os.access(self.folder, os.W_OK, effective_ids=True):
-                raise CheckpointError(f"{self.folder}: checkpoints cannot be written there: permission denied")
-            _delete_leftovers(self.folder)
-        _quieten_orbax()
+                raise CheckpointError(
+                    f"{self.folder}: checkpoints cannot be written there: {one_line(error)}"
+                ) from error
+        quieten()
         self._checkpointer = _checkpointer()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         self._saving: Future[None] | None = None
@@ -121,6 +124,7 @@ class Checkpoints:
         saving, self._saving = self._saving, None
         if saving is not None:
             saving.result()
+            _meet("saved")  # or one process would still see what another deletes
 
     def restore(self, step: int, abstract: Any) -> tuple[Any, dict[str, Any]]:
         """Read a checkpoint: see :func:`train.restore.restore`."""
@@ -180,7 +184,8 @@ class Checkpoints:
     def _not_saved(self, step: int, error: Exception) -> UnsavedCheckpoint:
         """Free the space that an unfinished checkpoint takes."""
         if _leads():
-            _delete_leftovers(self.folder)
+            with suppress(OSError):  # the error that is told is the one before
+                _delete_leftovers(self.folder)
         return UnsavedCheckpoint(f"{self._path(step)}: the checkpoint could not be saved: {_reason(error)}")
 
     def _move_aside(self, step: int) -> str:
@@ -190,13 +195,11 @@ class Checkpoints:
         while os.path.exists(place):
             number += 1
             place = os.path.join(folder, f"{step}-{number}")
-        if jax.process_count() > 1:
-            multihost_utils.sync_global_devices(f"damaged {step}")  # all have chosen the same name
+        _meet("named")
         if _leads():
             os.makedirs(folder, exist_ok=True)
             os.rename(self._path(step), place)
-        if jax.process_count() > 1:
-            multihost_utils.sync_global_devices(f"moved {step}")
+        _meet("moved")
         return place
 
 
@@ -212,8 +215,8 @@ def superseded(steps: Collection[int], settings: CheckpointSettings) -> list[int
 
 def _reason(error: Exception) -> str:
     """What the system said, where TensorStore tells of every layer above it, else the whole."""
-    system = re.search(r": ([^:]+) \[os_error_code=", str(error))
-    return system[1] if system else one_line(error)
+    whole = one_line(error)
+    return whole.rsplit(": ", 1)[-1] if "os_error_code=" in str(error) else whole
 
 
 def _checkpointer() -> ocp.AsyncCheckpointer:
@@ -230,19 +233,11 @@ def _checkpointer() -> ocp.AsyncCheckpointer:
     )
     return ocp.AsyncCheckpointer(
         ocp.CompositeCheckpointHandler(**{STATE: state, RECORD: ocp.JsonCheckpointHandler()}),
-        async_options=ocp.options.AsyncOptions(timeout_secs=_LONGEST_SAVE_SECONDS),
+        # Folders are made at once: where that fails in a thread, all other threads wait minutes for them.
+        async_options=ocp.options.AsyncOptions(
+            timeout_secs=_LONGEST_SAVE_SECONDS, create_directories_asynchronously=False
+        ),
     )
-
-
-def _quieten_orbax() -> None:
-    """Keep what Orbax logs off stderr: what goes wrong is raised too."""
-    logger = logging.getLogger("absl")
-    if _no_orbax not in logger.filters:
-        logger.addFilter(_no_orbax)
-
-
-def _no_orbax(record: logging.LogRecord) -> bool:
-    return f"{os.sep}orbax{os.sep}" not in record.pathname
 
 
 def _nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,3 +261,9 @@ def _delete_leftovers(folder: str) -> None:
 def _leads() -> bool:
     """Whether this process does what is to be done once."""
     return jax.process_index() == 0
+
+
+def _meet(where: str) -> None:
+    """Wait until all processes are here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(f"checkpoints {where}")

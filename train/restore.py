@@ -25,6 +25,7 @@ from train.huggingface_config import CheckpointError
 STATE, RECORD = "state", "record"
 #: What Orbax calls the file of a JSON item.
 RECORD_FILE = os.path.join(RECORD, "metadata")
+_ANNOTATIONS = re.compile(r" \[(?:tensorstore_spec|source locations|os_error_code)")
 
 _Read = TypeVar("_Read")
 
@@ -196,4 +197,4 @@ def one_line(error: BaseException) -> str:
     """Say what went wrong, without TensorStore's specifications."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return " ".join(re.sub(r" \[(tensorstore_spec|source locations).*", "", str(error), flags=re.DOTALL).split())
+    return " ".join(_ANNOTATIONS.split(str(error))[0].split())

@@ -4,6 +4,8 @@ import sys
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
@@ -59,6 +61,34 @@ def test_generate_prints_each_prompt_with_what_follows(checkpoint):
     written = first.removeprefix("the cat")
     assert written
     assert second == "a" + written
+
+
+@pytest.fixture(scope="module")
+def run_folder(checkpoint, tmp_path_factory):
+    """The same model as the output folder of a run."""
+    from train.checkpoint import Checkpoints
+    from train.config import CheckpointSettings
+    from train.huggingface_reading import import_checkpoint
+
+    output = tmp_path_factory.mktemp("output")
+    params, settings = import_checkpoint(str(checkpoint))
+    (output / "tokenizer").mkdir()
+    (output / "tokenizer" / "tokenizer.model").write_bytes((checkpoint / "tokenizer.model").read_bytes())
+    with Checkpoints(str(output / "checkpoints"), CheckpointSettings()) as checkpoints:
+        record = {"step": 3, "config": {"model": settings.model_dump()}}
+        checkpoints.save(3, {"params": jax.tree.map(jnp.asarray, params)}, record)
+    return output
+
+
+def test_a_run_s_output_folder_writes_text_and_is_exported_like_the_model_it_trained(run_folder, checkpoint, tmp_path):
+    texts = [
+        run("generate", model, "--prompt", "the cat", "--max-tokens", 3).stdout for model in (run_folder, checkpoint)
+    ]
+    assert texts[0] == texts[1] != ""
+    result = run("export-model", run_folder / "checkpoints" / "3", tmp_path / "out", "--dtype", "fp32")
+    assert result.exit_code == 0, result.output
+    for name in ("model.safetensors", "config.json", "tokenizer.model"):
+        assert (tmp_path / "out" / name).read_bytes() == (checkpoint / name).read_bytes()
 
 
 def test_an_export_as_bf16_and_its_import_tell_the_same_shape(checkpoint, tmp_path):
