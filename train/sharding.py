@@ -33,6 +33,8 @@ TABLE: dict[str, tuple[Axis, Axis, Axis]] = {
     "F": ("tensor", "tensor", "tensor"),
     "V": ("tensor", "tensor", "tensor"),
     "D": ("fsdp", None, None),
+    "b": (None, None, "data"),  # B and D where embeddings are looked up: a piece of the width for many sequences
+    "d": (None, None, "fsdp"),
     "T": (None, None, "tensor"),  # with sequence_parallel, and where nothing else takes it
 }
 _KEPT, _USED, _ACTIVATION = range(3)
