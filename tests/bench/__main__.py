@@ -15,6 +15,7 @@ from tests.bench import (
     book_dedup,
     books,
     c4,
+    checkpointing,
     code,
     compiling,
     corpora,
@@ -85,6 +86,7 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "run.stages": stages.measure,
     "train": training.train,
     "train.data": data.load,
+    "train.checkpoint": checkpointing.save_and_restore,
     "train.ngram": against_ngram.compare,
     "train.compile": compiling.compile_ahead,
 }
