@@ -3,9 +3,11 @@
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import jax
 from jax.experimental import multihost_utils
@@ -14,6 +16,8 @@ from train.config import HostSettings
 
 #: How long JAX waits for all processes to begin, too.
 _WAIT_SECONDS = 300
+#: How long a process that failed waits for the others to end with it.
+_LEAVE_SECONDS = 10
 _MOST_CHARS = 400
 
 
@@ -30,7 +34,7 @@ def joined(hosts: HostSettings | None) -> Iterator[None]:
     Raises:
         ValueError: The other processes were not met.
         DeviceError: A device failed, in a run of one process. Of several, this one is ended with that line and status
-            1: the others may be gone, and to take leave of them would take minutes and end in a stack trace.
+            1, and so is a process that fails in another way while the others go on.
     """
     if hosts is None:
         try:
@@ -48,11 +52,23 @@ def joined(hosts: HostSettings | None) -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        sys.stderr.write(f"error: a device failed, or another process has ended: {_one_line(error)}\n")
-        sys.stderr.flush()
-        os._exit(1)
-    finally:
-        jax.distributed.shutdown()
+        _end(f"a device failed, or another process has ended: {_one_line(error)}")
+    except BaseException as error:
+        # Of all processes, or of this one alone: then the others never come to the leave-taking.
+        leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+        leaving.start()
+        leaving.join(_LEAVE_SECONDS)
+        if leaving.is_alive():
+            _end(_one_line(error) or type(error).__name__)
+        raise
+    jax.distributed.shutdown()
+
+
+def _end(why: str) -> NoReturn:
+    """End this process at once: JAX's own end would wait for the others, then abort with a stack trace."""
+    sys.stderr.write(f"error: {why}\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _await(coordinator: str, *, is_first: bool, seconds: float = _WAIT_SECONDS) -> None:
@@ -84,7 +100,7 @@ def _await(coordinator: str, *, is_first: bool, seconds: float = _WAIT_SECONDS) 
         time.sleep(min(0.5, seconds))
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     """What XLA says, without its remarks."""
     return " ".join(str(error).split())[:_MOST_CHARS]
 

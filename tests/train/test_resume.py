@@ -258,3 +258,24 @@ def test_two_processes_train_as_one_end_together_and_one_process_goes_on_from_th
         [held_out(output)[step]["a"]["nats_per_token"] for step in (6, 12)] for output in (tmp_path, undisturbed)
     )
     np.testing.assert_allclose(measured, alone, rtol=1e-6)
+
+
+def test_a_process_whose_partner_is_killed_ends_at_once_with_one_line(data, tmp_path):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    hosts = {"coordinator": f"127.0.0.1:{port}", "processes": 2}
+    first, killed = (
+        start(
+            run_of(data, output=str(tmp_path), mesh={"data": 2}, hosts=hosts | {"process": number}, steps=100_000),
+            devices=1,
+            after=20,
+            signal=signal.SIGKILL * number,  # 0 is no signal
+        )
+        for number in range(2)
+    )
+    killed.communicate(timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 1, said
+    assert said.splitlines()[-1].startswith("error: ")
