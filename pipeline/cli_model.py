@@ -96,6 +96,8 @@ def evaluate(
     dtype: Held = Precision.FP32,
 ) -> None:
     """Evaluate a trained model on tasks of lm-evaluation-harness."""
+    if output is not None and (os.path.isdir(output) or not os.path.isdir(os.path.dirname(output) or ".")):
+        raise SettingsError(f"--output {output}: must be a file in a folder that is there")
     if offline:
         # The libraries read it once, while they are imported.
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
@@ -114,12 +116,13 @@ def evaluate(
             num_fewshot=num_fewshot,
             limit=limit,
         )
-    if output is not None:
-        with open(output, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=2, default=str)
     print(table(results))  # noqa: T201
     if results["truncated"]:
         print(f"{results['truncated']} requests did not fit the model's context and lost their start")  # noqa: T201
+    if output is not None:
+        # Last: what can not be written has been printed.
+        with open(output, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=2, default=str)
 
 
 def export_model(

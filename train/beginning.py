@@ -5,24 +5,26 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 import jax
 import numpy as np
 import yaml
 
 from train import metrics, profiling
-from train.checkpoint import Checkpoints
+from train.checkpoint import DAMAGED, Checkpoints
+from train.config import TrainSettings
 from train.hosts import is_first, meet
 from train.huggingface_config import CheckpointError
 from train.inputs import Inputs
-from train.loading import CHECKPOINTS, TOKENIZER_FOLDER, initial_params
+from train.loading import CHECKPOINTS, TOKENIZER_FOLDER, initial_params, own_checkpoint
 from train.record import check_same_run, record_of
 from train.sharding import Layout
 from train.spikes import most_in_a_row
 from train.step import State, initial_state, state_layout, state_shapes
 
 #: What a run writes into its folder, but for the tokenizer and the config, which are written anew.
-_WRITTEN = (CHECKPOINTS, metrics.LINES, metrics.FOLDER, profiling.FOLDER)
+_WRITTEN = (CHECKPOINTS, DAMAGED, metrics.LINES, metrics.FOLDER, profiling.FOLDER)
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,30 @@ def begin(
         notify(f"resumed from step {step} of {settings.steps}")
         begun = _without_end(state, inputs, layout)
         return Begun(begun, step, record["seconds"], record["device_seconds"], is_resumed=True)
-    if steps:
-        raise CheckpointError(f"none of the checkpoints in {settings.output_folder} can be read")
+    if steps or _were_damaged(settings.output_folder):
+        raise CheckpointError(
+            f"none of the checkpoints in {settings.output_folder} can be read, they lie in {DAMAGED}: "
+            "name another output, or begin anew with --start-over"
+        )
+    return Begun(first_state(settings, layout), 0)
+
+
+def _were_damaged(output: str) -> bool:
+    folder = os.path.join(output, DAMAGED)
+    return os.path.isdir(folder) and bool(os.listdir(folder))
+
+
+def first_state(settings: TrainSettings, layout: Layout) -> State:
+    """Make the state before the first step.
+
+    Raises:
+        CheckpointError: ``start_from`` cannot be read, or does not fit the model.
+    """
     fresh = jax.jit(lambda: initial_state(settings), out_shardings=state_layout(settings, layout))
     if settings.start_from is None:
-        return Begun(fresh(), 0)
+        return cast("State", fresh())
     params = initial_params(settings.start_from, settings.model, layout.params())
-    return Begun(fresh()._replace(params=params), 0)
+    return cast("State", fresh()._replace(params=params))
 
 
 def _without_end(state: State, inputs: Inputs, layout: Layout) -> State:
@@ -98,8 +117,17 @@ def _without_end(state: State, inputs: Inputs, layout: Layout) -> State:
     return state._replace(recent=recent._replace(in_a_row=none))
 
 
-def clear(output: str) -> None:
-    """Delete what an earlier run has written into a folder."""
+def clear(settings: TrainSettings) -> None:
+    """Delete what an earlier run has written into the output folder.
+
+    Raises:
+        ValueError: ``start_from`` is among it; nothing has been deleted.
+    """
+    output = settings.output_folder
+    if settings.start_from is not None and _holds(os.path.join(output, CHECKPOINTS), settings.start_from):
+        raise ValueError(
+            f"start_from={settings.start_from} is what --start-over would delete: name another output, or export it"
+        )
     if is_first():
         for name in _WRITTEN:
             path = os.path.join(output, name)
@@ -110,6 +138,11 @@ def clear(output: str) -> None:
     meet("cleared")
 
 
+def _holds(folder: str, checkpoint: str) -> bool:
+    own = own_checkpoint(checkpoint)
+    return own is not None and os.path.realpath(os.path.dirname(own)) == os.path.realpath(folder)
+
+
 def write_inputs(inputs: Inputs) -> None:
     """Write the settings and the tokenizer into the output folder, which is then a whole model by itself."""
     if not is_first():
@@ -117,8 +150,24 @@ def write_inputs(inputs: Inputs) -> None:
     output = inputs.settings.output_folder
     folder = os.path.join(output, TOKENIZER_FOLDER)
     os.makedirs(folder if inputs.tokenizer else output, exist_ok=True)
-    with open(os.path.join(output, "config.yaml"), "w", encoding="utf-8") as config:
-        yaml.safe_dump(inputs.settings.model_dump(mode="json"), config, sort_keys=False)
+    config: str = yaml.safe_dump(inputs.settings.model_dump(mode="json"), sort_keys=False)
+    _write(os.path.join(output, "config.yaml"), config.encode())
     for name, content in inputs.tokenizer.items():
-        with open(os.path.join(folder, name), "wb") as file:
+        _write(os.path.join(folder, name), content)
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write a file in one piece: on a full disk the one that was there stays.
+
+    Raises:
+        OSError: It cannot be written; the message names it.
+    """
+    unfinished = path + ".tmp"
+    try:
+        with open(unfinished, "wb") as file:
             file.write(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.remove(unfinished)
+        raise OSError(error.errno, error.strerror, path) from error

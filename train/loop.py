@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from train import energy
-from train.beginning import Begun, begin, clear, write_inputs
+from train.beginning import Begun, begin, clear, first_state, write_inputs
 from train.checkpoint import Checkpoints
 from train.config import TrainSettings
 from train.flops import mfu, peak_tflops
@@ -25,6 +25,7 @@ from train.held_out import HeldOut
 from train.hosts import is_first, joined
 from train.inputs import Inputs, open_inputs
 from train.loading import CHECKPOINTS
+from train.lock import locked
 from train.metrics import Metrics, read_history
 from train.model import parameter_count
 from train.prefetch import Prefetch
@@ -74,11 +75,15 @@ def train(
         settings = inputs.settings
         layout, how = plan(settings, jax.devices(), backend=jax.default_backend())
         measured = HeldOut.of(inputs.held_out, settings, layout, how, byte_lengths=inputs.byte_lengths())
+        stack.enter_context(locked(settings.output_folder))
+        begun = None
         if start_over:
-            clear(settings.output_folder)
+            # Before anything is deleted: what it starts from may not be there, or not fit.
+            begun = Begun(first_state(settings, layout), 0)
+            clear(settings)
         folder = os.path.join(settings.output_folder, CHECKPOINTS)
         checkpoints = stack.enter_context(Checkpoints(folder, settings.checkpoint))
-        begun = begin(inputs, layout, checkpoints, notify=_notify, accept_change=accept_change)
+        begun = begun or begin(inputs, layout, checkpoints, notify=_notify, accept_change=accept_change)
         clock = time.perf_counter()
         step = _compile(settings, layout, jit_update(settings, layout, how)) if begun.step < settings.steps else None
         compile_seconds = time.perf_counter() - clock

@@ -163,14 +163,15 @@ def _lines_up_to(path: str, step: int) -> Iterator[bytes]:
 
 
 def _step_of(line: bytes) -> int | None:
-    """The step a line is of; ``None`` for one that is not whole."""
+    """The step a line is of; ``None`` for one that is not whole, or none of ours."""
     if not line.endswith(b"\n"):
         return None
     try:
         fields = json.loads(line)
     except ValueError:
         return None
-    step = fields.get("step") if isinstance(fields, dict) else None
+    is_known = isinstance(fields, dict) and ("held_out" in fields or {"loss", "skipped"} <= fields.keys())
+    step = fields.get("step") if is_known else None
     return step if isinstance(step, int) else None
 
 

@@ -120,6 +120,10 @@ def test_an_export_as_gguf_is_one_file(checkpoint, tmp_path):
         (["generate", "MODEL", "--prompt", "a", "--top-p", "0"], "top_p must be above 0 and at most 1, got 0.0"),
         (["export-model", "MODEL", "OUT", "--dtype", "fp16"], "--dtype fp16: only --format gguf has it; use bf16 or"),
         (["export-model", "MODEL", "MODEL"], "the folder holds files already"),
+        (
+            ["evaluate", "MODEL", "--tasks", "t", "--output", "nowhere/r.json"],
+            "--output nowhere/r.json: must be a file",
+        ),
         (["import-model", "nowhere", "OUT"], "nowhere/config.json: there is no such file"),
         (["import-model", "MODEL", "MODEL/config.json"], "config.json: there is such a file already"),
     ],

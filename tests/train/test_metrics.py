@@ -141,11 +141,27 @@ def test_a_run_killed_at_any_byte_and_resumed_has_the_lines_of_one_that_was_not(
 
 @pytest.mark.parametrize(
     "torn",
-    [b'{"step": 1, "loss"', b'{"step": 1}', b"\0" * 50 + b"\n", b"[1]\n", b'{"loss": 1.0}\n', b'{"step": "1"}\n'],
-    ids=["half a line", "no end", "zeros of a lost disk", "not an object", "no step", "a step that is no number"],
+    [
+        b'{"step": 1, "loss"',
+        b'{"step": 1}',
+        b'{"step": 1}\n',
+        b"\0" * 50 + b"\n",
+        b"[1]\n",
+        b'{"loss": 1.0}\n',
+        b'{"step": "1"}\n',
+    ],
+    ids=[
+        "half a line",
+        "no end",
+        "neither a loss nor held out",
+        "zeros of a lost disk",
+        "not an object",
+        "no step",
+        "a step that is no number",
+    ],
 )
 def test_a_torn_line_is_cut_off_with_what_follows(tmp_path, torn):
-    (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1}\n' + torn)
+    (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1, "loss": 2.0, "skipped": false}\n' + torn)
     record(tmp_path, [2], resume_from=1, tensorboard=False)
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2]

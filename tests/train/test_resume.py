@@ -1,6 +1,9 @@
 """A run that is interrupted in any way and goes on is the run that was never interrupted."""
 
 import os
+import re
+import resource
+import shutil
 import signal
 import socket
 from functools import partial
@@ -11,6 +14,8 @@ import pytest
 
 from tests.train.test_loop import VOCABULARY, cyclic_documents, settings, write_source
 from tests.train.trained import curve, held_out, saved_state, saved_steps, start
+from train import beginning
+from train.lock import locked
 from train.loop import train
 from train.record import OtherRun
 from train.shards import with_vocabulary
@@ -165,6 +170,53 @@ def test_a_change_that_is_accepted_goes_on_and_one_that_starts_over_begins_anew(
     assert saved_steps(tmp_path) == [4, 8, 12]
 
 
+@pytest.mark.parametrize(
+    ("start_from", "message"),
+    [("nowhere", r"nowhere: no checkpoint there"), ("OUTPUT", r"is what --start-over would delete")],
+)
+def test_starting_over_deletes_nothing_where_it_could_not_begin(data, undisturbed, start_from, message):
+    config = run_of(data, output=undisturbed, start_from=start_from.replace("OUTPUT", undisturbed))
+    with pytest.raises(ValueError, match=message):
+        quietly(config, start_over=True)
+    assert saved_steps(undisturbed) == [4, 8, 12]
+    assert len(curve(undisturbed)) == STEPS
+
+
+def test_a_run_does_not_begin_anew_unasked_where_all_checkpoints_were_damaged(data, undisturbed, tmp_path):
+    shutil.copytree(undisturbed, tmp_path / "out")
+    for step in saved_steps(tmp_path / "out"):
+        os.remove(tmp_path / "out" / "checkpoints" / str(step) / "record" / "metadata")
+    config = run_of(data, output=str(tmp_path / "out"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"none of the checkpoints in .* can be read, they lie in damaged"):
+            quietly(config)
+    assert len(curve(tmp_path / "out")) == STEPS
+    quietly(config, start_over=True)
+    assert saved_steps(tmp_path / "out") == [4, 8, 12]
+    assert not (tmp_path / "out" / "damaged").exists()
+
+
+def test_a_second_run_in_the_same_folder_is_refused_while_the_first_is_at_work(data, tmp_path):
+    config = run_of(data, output=str(tmp_path / "out"), held_out=None)
+    with locked(config.output), pytest.raises(ValueError, match=r"output=.*: another run is at work in this folder"):
+        quietly(config)
+    assert os.listdir(config.output) == [".lock"]
+
+
+def test_a_full_disk_leaves_the_tokenizer_that_a_run_has_copied(tmp_path):
+    place = tmp_path / "tokenizer.model"
+    place.write_bytes(b"whole")
+    room, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3, most))
+    try:
+        with pytest.raises(OSError, match=re.escape(str(place))):
+            beginning._write(str(place), b"other")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
+    assert place.read_bytes() == b"whole"
+    assert os.listdir(tmp_path) == ["tokenizer.model"]
+
+
 def test_a_shorter_run_is_not_taken_from_a_later_checkpoint(data, undisturbed):
     with pytest.raises(ValueError, match=r"steps=11, but .* holds a checkpoint of step 12"):
         quietly(run_of(data, output=undisturbed, steps=11), accept_change=True)
@@ -206,3 +258,24 @@ def test_two_processes_train_as_one_end_together_and_one_process_goes_on_from_th
         [held_out(output)[step]["a"]["nats_per_token"] for step in (6, 12)] for output in (tmp_path, undisturbed)
     )
     np.testing.assert_allclose(measured, alone, rtol=1e-6)
+
+
+def test_a_process_whose_partner_is_killed_ends_at_once_with_one_line(data, tmp_path):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    hosts = {"coordinator": f"127.0.0.1:{port}", "processes": 2}
+    first, killed = (
+        start(
+            run_of(data, output=str(tmp_path), mesh={"data": 2}, hosts=hosts | {"process": number}, steps=100_000),
+            devices=1,
+            after=20,
+            signal=signal.SIGKILL * number,  # 0 is no signal
+        )
+        for number in range(2)
+    )
+    killed.communicate(timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 1, said
+    assert said.splitlines()[-1].startswith("error: ")
