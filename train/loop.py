@@ -31,6 +31,7 @@ from train.model import parameter_count
 from train.prefetch import Prefetch
 from train.profiling import Profiler
 from train.record import record_of
+from train.remote import is_url
 from train.report import StepReport, TrainSummary, ends_of, progress
 from train.sharding import Layout
 from train.spikes import most_in_a_row
@@ -71,8 +72,12 @@ def train(
     """
     with ExitStack() as stack:
         stack.enter_context(joined(settings.hosts))
+        if is_url(settings.data):
+            _notify(f"reading {settings.data}")
         inputs = stack.enter_context(open_inputs(settings))
         settings = inputs.settings
+        if settings.held_out is not None and not inputs.held_out:
+            _notify(f"{settings.data} holds no held-out documents: no loss on them is measured")
         layout, how = plan(settings, jax.devices(), backend=jax.default_backend())
         measured = HeldOut.of(inputs.held_out, settings, layout, how, byte_lengths=inputs.byte_lengths())
         stack.enter_context(locked(settings.output_folder))
@@ -96,6 +101,8 @@ def train(
                 enabled=is_first(),
             )
         )
+        if begun.is_resumed and is_first() and (known := read_history(settings.output_folder).steps) < begun.step:
+            _notify(f"the metrics of {begun.step - known} of these steps are lost: metrics.jsonl does not hold them")
         loop = _Loop(
             inputs, layout, checkpoints, metrics, measured, begun, begun.state, compile_seconds=compile_seconds
         )
@@ -269,7 +276,8 @@ class _Loop:
         rows = "" if int(values.in_a_row) == 1 else f", the last of {int(values.in_a_row)} unusual steps in a row"
         raise FloatingPointError(
             f"step {step}: loss is {float(values.loss)}, norm of the gradient {float(values.grad_norm)}{rows}{saved}; "
-            "a lower optimizer.learning_rate, a longer optimizer.warmup_steps or spikes.action=skip may help"
+            "a lower optimizer.learning_rate, a longer optimizer.warmup_steps or spikes.action=skip may help "
+            "(with --accept-change, to go on from what is saved)"
         )
 
     @property

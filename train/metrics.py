@@ -103,11 +103,13 @@ class History:
     """What a run's record says of all its steps.
 
     Attributes:
+        steps: How many it tells of.
         losses: Of each step, in order; a step whose loss was no number is left out.
         skipped: Steps that changed nothing.
         held_out: The last losses on held-out documents, by source.
     """
 
+    steps: int = 0
     losses: Sequence[float] = ()
     skipped: int = 0
     held_out: Mapping[str, HeldOutLoss] = field(default_factory=dict)
@@ -116,16 +118,17 @@ class History:
 def read_history(output: str) -> History:
     """Read the record in a run's folder."""
     losses: list[float] = []
-    skipped = 0
+    steps = skipped = 0
     held_out: dict[str, HeldOutLoss] = {}
     with open(os.path.join(output, LINES), "rb") as lines:
         for line in map(json.loads, lines):
             if "held_out" in line:
                 held_out = {source: _measured(values) for source, values in line["held_out"].items()}
             else:
+                steps += 1
                 skipped += line["skipped"]
                 losses += [] if line["loss"] is None else [line["loss"]]
-    return History(losses, skipped, held_out)
+    return History(steps, losses, skipped, held_out)
 
 
 def _measured(values: Mapping[str, Any]) -> HeldOutLoss:

@@ -147,7 +147,7 @@ def test_the_first_and_last_losses_are_means_over_the_run_s_ends(finished):
 
 
 def test_without_a_terminal_progress_is_a_line_every_few_steps_and_one_for_the_last(run, capsys):
-    train(settings(run, steps=7, log_every=3, output=str(run / "elsewhere")))
+    train(settings(run, steps=7, log_every=3, held_out=None, output=str(run / "elsewhere")))
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[0] for line in lines] == ["step 3/7", "step 6/7", "step 7/7"]
     assert (run / "elsewhere" / "metrics.jsonl").exists()

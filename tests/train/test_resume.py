@@ -279,3 +279,14 @@ def test_a_process_whose_partner_is_killed_ends_at_once_with_one_line(data, tmp_
     _, said = first.communicate(timeout=60)
     assert first.returncode == 1, said
     assert said.splitlines()[-1].startswith("error: ")
+
+
+def test_metrics_that_are_gone_are_told_of_where_a_run_goes_on(data, tmp_path, capsys):
+    config = run_of(data, output=str(tmp_path))
+    with pytest.raises(Stopped):
+        train(config, report=stop_after(6))
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "metrics.jsonl").write_text("".join([*lines[:3], "torn\n", *lines[4:]]))
+    quietly(config)
+    assert "the metrics of 4 of these steps are lost: metrics.jsonl does not hold them" in capsys.readouterr().err
+    assert [step for step, *_ in curve(tmp_path)] == [1, 2, 3, 8, 9, 10, 11, 12]
