@@ -7,7 +7,9 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from train.attention import causal_attention, choose_kernel, cudnn_attention, document_numbers, splash_attention
+from train.config import TrainSettings
 from train.sharding import MeshSettings, build_mesh
+from train.step import initial_state, jit_update, plan
 
 DOCUMENTS = np.repeat([[0, 1, 2], [0, 0, 1]], [100, 28, 128], axis=1).astype(np.int32)
 
@@ -101,3 +103,18 @@ def test_cudnn_refuses_documents_even_where_nothing_was_chosen():
     query, key, value, _ = heads(8)
     with pytest.raises(ValueError, match="would ignore document_mask"):
         cudnn_attention(query, key, value, jnp.asarray(DOCUMENTS))
+
+
+def test_the_step_for_a_gpu_calls_cudnn_forward_and_backward(monkeypatch):
+    # There is no GPU to ask for its library: one that is new enough is taken for granted.
+    library = "jax._src.cudnn.fused_attention_stablehlo"
+    monkeypatch.setattr(f"{library}.check_cudnn_version", lambda: 91000)
+    monkeypatch.setattr(f"{library}.check_compute_capability", lambda _: True)
+    model = {"width": 128, "heads": 2, "layers": 2, "vocab_size": 32, "context": 128}
+    values = {"data": "nowhere", "model": model, "batch": 2, "steps": 10, "optimizer": {"warmup_steps": 1}}
+    settings = TrainSettings(**values)
+    layout, how = plan(settings, jax.devices(), backend="gpu")
+    state = jax.eval_shape(lambda: initial_state(settings))
+    windows = jax.ShapeDtypeStruct((2, 129), jnp.int32)
+    program = jit_update(settings, layout, how).trace(state, windows).lower(lowering_platforms=("cuda",)).as_text()
+    assert program.count("@__cudnn$fmhaSoftmax(") == program.count("@__cudnn$fmhaSoftmaxBackward(") == 1
