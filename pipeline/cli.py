@@ -99,6 +99,7 @@ def train(
     try:
         from train.checkpoint import UnsavedCheckpoint
         from train.config import TrainSettings
+        from train.loop import UnreadableData
         from train.loop import train as train_model
         from train.stopping import Stopped
     except ModuleNotFoundError as error:
@@ -108,7 +109,7 @@ def train(
     try:
         with _interruptible("the same command goes on from the newest checkpoint"):
             summary = train_model(settings, start_over=start_over, accept_change=accept_change)
-    except (FloatingPointError, UnsavedCheckpoint) as error:
+    except (FloatingPointError, UnreadableData, UnsavedCheckpoint) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(1) from None
     except ValueError as error:

@@ -223,6 +223,12 @@ class TrainSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _trace_is_of_the_run(self) -> "TrainSettings":
+        if self.trace is not None and self.trace.first > self.steps:
+            raise ValueError(f"trace.first must be at most steps={self.steps}, got {self.trace.first}")
+        return self
+
+    @model_validator(mode="after")
     def _output_is_a_folder(self) -> "TrainSettings":
         if "://" in self.output_folder:
             raise ValueError(f"output must be a folder that all processes see, got {self.output_folder}")

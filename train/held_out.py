@@ -18,19 +18,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
 from tokenizer.lengths import text_lengths
 from tokenizer.reader import TokenShards
-from train.attention import document_numbers
 from train.config import TrainSettings
 from train.execution import Execution
-from train.model import Params, target_scores
+from train.model import Params
 from train.prefetch import place
 from train.sharding import Layout
+from train.step import window_scores
 
 #: The name that all sources' tokens together go by.
 ALL = "all"
@@ -208,19 +207,7 @@ def _loss(nats: float, tokens: int, text: int) -> HeldOutLoss:
 
 def _jit_score(settings: TrainSettings, layout: Layout, how: Execution) -> Any:
     def score(params: Params, windows: Int[Array, "B W"]) -> Float[Array, "B T"]:
-        tokens, targets = windows[:, :-1], windows[:, 1:]
-        documents = settings.document_mask
-        chosen, normalizer = target_scores(
-            params,
-            tokens,
-            targets,
-            settings.model,
-            compute_dtype=jnp.dtype(settings.compute_dtype),
-            how=how,
-            segments=None
-            if documents is None
-            else document_numbers(tokens, bos_id=documents.bos_id, eos_id=documents.eos_id),
-        )
+        chosen, normalizer = window_scores(params, windows, settings, how)
         return normalizer - chosen
 
     return jax.jit(score, in_shardings=(layout.params(), layout.batch()), out_shardings=layout.whole())

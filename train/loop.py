@@ -42,6 +42,10 @@ from train.stopping import Stopped, Stopping
 Report = Callable[[StepReport], None]
 
 
+class UnreadableData(OSError):
+    """A batch could not be read, while others before it could."""
+
+
 def train(
     settings: TrainSettings,
     *,
@@ -68,6 +72,7 @@ def train(
         ValueError: The token shards or the checkpoints do not fit the settings; nothing has been written.
         CheckpointError: A checkpoint could not be read or written; those before it are whole.
         FloatingPointError: Too many unusual steps; the message names the last. The state before them is saved.
+        UnreadableData: The token shards could not be read any more. The state is saved, if there is one process.
         Stopped: SIGTERM or Ctrl-C; the state is saved.
     """
     with ExitStack() as stack:
@@ -92,7 +97,8 @@ def train(
         clock = time.perf_counter()
         step = _compile(settings, layout, jit_update(settings, layout, how)) if begun.step < settings.steps else None
         compile_seconds = time.perf_counter() - clock
-        write_inputs(inputs)
+        if step is not None:
+            write_inputs(inputs)
         metrics = stack.enter_context(
             Metrics(
                 settings.output_folder,
@@ -166,7 +172,7 @@ class _Loop:
             for done in range(first + 1, settings.steps + 1):
                 profiler.before(done, self.state)
                 waited = batches.waited
-                windows = next(batches)
+                windows = self._next(batches, done)
                 self.state, launched = step(self.state, windows)
                 # The device is at work already: what the step before said can be read without it having to wait.
                 self._tell()
@@ -178,6 +184,17 @@ class _Loop:
                     self.checkpoints.wait()
                     raise Stopped(done, stopping.signal)
             self.checkpoints.wait()
+
+    def _next(self, batches: Prefetch, step: int) -> jax.Array:
+        try:
+            return next(batches)
+        except (OSError, ValueError) as error:
+            self._tell()
+            # All processes save together, and the others may have their batches.
+            saved = self._save_at_once() if jax.process_count() == 1 else ""
+            raise UnreadableData(
+                f"step {step}: its batch cannot be read: {' '.join(str(error).split())}{saved}"
+            ) from error
 
     def summary(self) -> TrainSummary:
         """Say what has become of the run."""
@@ -267,18 +284,22 @@ class _Loop:
 
     def _end(self, step: int, values: OnDevice) -> None:
         """Save what there was before the unusual step, and say what was unusual."""
-        done = int(jax.device_get(self.state.step))
-        saved = ""
-        if done:
-            self._save(done)
-            self.checkpoints.wait()
-            saved = f"; the state after step {done} is saved"
+        saved = self._save_at_once()
         rows = "" if int(values.in_a_row) == 1 else f", the last of {int(values.in_a_row)} unusual steps in a row"
         raise FloatingPointError(
             f"step {step}: loss is {float(values.loss)}, norm of the gradient {float(values.grad_norm)}{rows}{saved}; "
             "a lower optimizer.learning_rate, a longer optimizer.warmup_steps or spikes.action=skip may help "
             "(with --accept-change, to go on from what is saved)"
         )
+
+    def _save_at_once(self) -> str:
+        """Save what there is, wait for it, and say so."""
+        done = int(jax.device_get(self.state.step))
+        if not done:
+            return ""
+        self._save(done)
+        self.checkpoints.wait()
+        return f"; the state after step {done} is saved"
 
     @property
     def _device(self) -> jax.Device:

@@ -70,7 +70,7 @@ def describe(record: Mapping[str, Any], tree: Any) -> dict[str, Any]:
 def steps_in(folder: str) -> list[int]:
     """Find the whole checkpoints of a folder, the oldest first: one gets its name once it is complete."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+    return sorted(int(name) for name in names if name.isdecimal() and name == str(int(name)))
 
 
 def read_contents(path: str) -> Contents:

@@ -108,9 +108,20 @@ def _objective(
     params: Params, windows: Int[Array, "B W"], settings: TrainSettings, how: Execution
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """What is minimised, and the cross-entropy beside it, without the z-loss (Chowdhery et al., 2022, section 5)."""
+    chosen, normalizer = window_scores(params, windows, settings, how)
+    loss = jnp.mean(normalizer - chosen)
+    if settings.z_loss is None:
+        return loss, loss
+    return loss + settings.z_loss * jnp.mean(jnp.square(normalizer)), loss
+
+
+def window_scores(
+    params: Params, windows: Int[Array, "B W"], settings: TrainSettings, how: Execution
+) -> tuple[Float[Array, "B T"], Float[Array, "B T"]]:
+    """Score each window's tokens but the first by the tokens before it: :func:`train.model.target_scores`."""
     tokens, targets = windows[:, :-1], windows[:, 1:]
     documents = settings.document_mask
-    chosen, normalizer = target_scores(
+    return target_scores(
         params,
         tokens,
         targets,
@@ -121,10 +132,6 @@ def _objective(
         if documents is None
         else document_numbers(tokens, bos_id=documents.bos_id, eos_id=documents.eos_id),
     )
-    loss = jnp.mean(normalizer - chosen)
-    if settings.z_loss is None:
-        return loss, loss
-    return loss + settings.z_loss * jnp.mean(jnp.square(normalizer)), loss
 
 
 def plan(settings: TrainSettings, devices: list[jax.Device], *, backend: str) -> tuple[Layout, Execution]:

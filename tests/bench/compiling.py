@@ -101,7 +101,7 @@ def compile_ahead(inputs: Inputs) -> Iterator[Result]:
     A row is as it should be if it fits where it is known to, with kernels called and collectives that overlap.
     """
     os.makedirs(os.path.dirname(_TABLE), exist_ok=True)
-    with open(_TABLE, "w", encoding="utf-8") as table:
+    with open(_TABLE, "w", buffering=1, encoding="utf-8") as table:
         table.write(f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}\n")
         for row in _ROWS[:_QUICK_ROWS] if inputs.quick else _ROWS:
             status, printed, complaint = _compile(row)

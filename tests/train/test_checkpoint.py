@@ -176,6 +176,14 @@ def test_old_checkpoints_go_once_a_newer_one_is_whole(tmp_path):
             assert_same_bits(checkpoints.restore(step, abstract_of(small(0)))[0], small(step))
 
 
+def test_a_folder_that_no_save_has_named_is_no_checkpoint(tmp_path):
+    for name in ("0500", "+5", "5.0", "x", "٥"):
+        (tmp_path / name).mkdir()
+    with Checkpoints(str(tmp_path), KEEP_ALL) as checkpoints:
+        assert checkpoints.steps() == []
+        assert checkpoints.restore_newest(abstract_of(small(0)), notify=print) is None
+
+
 def test_a_step_that_is_there_is_left_as_it_is(tmp_path):
     with Checkpoints(str(tmp_path / "checkpoints"), KEEP_ALL) as checkpoints:
         checkpoints.save(1, small(1), {"first": True})

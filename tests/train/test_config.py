@@ -90,6 +90,7 @@ def test_settings_survive_their_own_yaml():
         ({"model": {"width": 10, "heads": 3}}, "width must be a multiple of heads, got width=10 and heads=3"),
         ({"model": {"widht": 10}}, "widht"),
         ({"seed": -1}, "seed"),
+        ({"trace": {"first": 101}}, "trace.first must be at most steps=100, got 101"),
         ({"accumulate": 3}, "accumulate must divide batch=8, got 3"),
         ({"remat": "some"}, "'none', 'full', 'attention', 'linears' or 'offload'"),
         ({"attention": "flash"}, "'auto', 'splash', 'cudnn' or 'reference'"),

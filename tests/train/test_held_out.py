@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tokenizer.manifest import build_manifest, held_out_name
-from tokenizer.shards import pack_shard
+from tests import token_source
+from tokenizer.manifest import held_out_name
 from train.config import TrainSettings
 from train.held_out import HeldOut
 from train.huggingface import to_state
@@ -37,23 +37,8 @@ def documents_of(name):
 
 
 def write_source(run, name, documents, *, vocab_size=VOCABULARY):
-    folder = run / "held_out" / name
-    folder.mkdir(parents=True)
-    packed, shard = pack_shard(documents, np.dtype("<u2")), held_out_name(name, 0)
-    for file_name, content in packed.files(shard):
-        (folder / file_name).write_bytes(content)
-    manifest = build_manifest(
-        name,
-        [packed.entry(shard)],
-        vocab_size=vocab_size,
-        tokenizer_sha256="a" * 64,
-        dtype=np.dtype("<u2"),
-        bos_id=BOS,
-        eos_id=EOS,
-        bos=True,
-        eos=True,
-    )
-    (folder / "manifest.json").write_text(manifest.to_json())
+    place, names = run / "held_out" / name, [held_out_name(name, 0)]
+    token_source.write_source(place, [documents], names=names, vocab_size=vocab_size)
 
 
 @pytest.fixture(scope="module")

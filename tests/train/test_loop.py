@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tokenizer.manifest import build_manifest, shard_name
-from tokenizer.shards import pack_shard
+from tests import token_source
 from train import step as step_module
 from train.config import TrainSettings
 from train.data import Mixture
@@ -33,26 +32,8 @@ def cyclic_documents(count=40, length=120, stride=5):
 
 
 def write_source(run, source, documents, *, shards=2, tokenizer="a" * 64, vocab_size=VOCABULARY, kind="tokens"):
-    folder = run / kind / source
-    folder.mkdir(parents=True)
-    entries = []
-    for index in range(shards):
-        packed, name = pack_shard(documents[index::shards], np.dtype("<u2")), shard_name(source, index, shards)
-        entries.append(packed.entry(name))
-        for file_name, content in packed.files(name):
-            (folder / file_name).write_bytes(content)
-    manifest = build_manifest(
-        source,
-        entries,
-        vocab_size=vocab_size,
-        tokenizer_sha256=tokenizer,
-        dtype=np.dtype("<u2"),
-        bos_id=1,
-        eos_id=2,
-        bos=True,
-        eos=True,
-    )
-    (folder / "manifest.json").write_text(manifest.to_json())
+    split = [documents[index::shards] for index in range(shards)]
+    token_source.write_source(run / kind / source, split, vocab_size=vocab_size, tokenizer_sha256=tokenizer)
 
 
 def settings(run, **changes):

@@ -15,8 +15,9 @@ import pytest
 from tests.train.test_loop import VOCABULARY, cyclic_documents, settings, write_source
 from tests.train.trained import curve, held_out, saved_state, saved_steps, start
 from train import beginning
+from train.data import Mixture
 from train.lock import locked
-from train.loop import train
+from train.loop import UnreadableData, train
 from train.record import OtherRun
 from train.shards import with_vocabulary
 from train.stopping import Stopped
@@ -95,6 +96,26 @@ def test_a_run_asked_to_end_saves_its_last_step_and_goes_on_to_the_same_end(data
     assert curve(tmp_path) == curve(undisturbed)
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error", "a-00000.bin"), ValueError("a-00000.bin:\ntorn")])
+def test_data_that_cannot_be_read_any_more_end_a_run_after_it_is_saved(data, undisturbed, tmp_path, monkeypatch, error):
+    config = run_of(data, output=str(tmp_path))
+    sequences = Mixture.sequences
+
+    def failing(mixture, rows):
+        if rows[0] >= 6 * config.batch:
+            raise error
+        return sequences(mixture, rows)
+
+    told = r"step 7: its batch cannot be read: .*a-00000\.bin.*; the state after step 6 is saved"
+    with monkeypatch.context() as patched:
+        patched.setattr(Mixture, "sequences", failing)
+        with pytest.raises(UnreadableData, match=told):
+            quietly(config)
+    assert saved_steps(tmp_path) == [4, 6]
+    assert quietly(config).resumed_from == 6
+    assert curve(tmp_path) == curve(undisturbed)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -121,6 +142,9 @@ def test_a_finished_run_has_nothing_left_to_do_and_says_the_same(data, undisturb
     first, again = quietly(config), quietly(config)
     assert (again.resumed_from, again.steps, again.last_loss) == (STEPS, STEPS, first.last_loss)
     assert again.held_out == first.held_out
+    written = (tmp_path / "config.yaml").read_text()
+    quietly(config.model_copy(update={"seed": 1}), accept_change=True)
+    assert (tmp_path / "config.yaml").read_text() == written  # it says what the weights were made with
     assert curve(tmp_path) == curve(undisturbed)
 
 
