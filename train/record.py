@@ -36,6 +36,12 @@ _FREE = frozenset(
     }
 )
 
+#: Keys that decide the shapes of arrays: no checkpoint can be read with others.
+_SHAPES = frozenset(
+    {f"model.{name}" for name in ("width", "heads", "layers", "ffn_width", "ffn_multiple", "vocab_size")}
+    | {"spikes.window"}
+)
+
 
 class OtherRun(ValueError):
     """The checkpoints are of a run with other settings or other data."""
@@ -88,10 +94,10 @@ def check_same_run(saved: Mapping[str, Any], wanted: Mapping[str, Any], *, where
         OtherRun: Something that decides a weight differs; the message names the first such key.
     """
     for key, before, now in _differences(_deciding(saved), _deciding(wanted), ""):
-        raise OtherRun(
-            f"{key} is {now}, but the checkpoints in {where} were made with {before}: "
-            "name another output, begin anew with --start-over, or go on all the same with --accept-change"
-        )
+        ways = "name another output or begin anew with --start-over"
+        if key not in _SHAPES:
+            ways = "name another output, begin anew with --start-over, or go on all the same with --accept-change"
+        raise OtherRun(f"{key} is {now}, but the checkpoints in {where} were made with {before}: {ways}")
 
 
 def _deciding(record: Mapping[str, Any]) -> dict[str, Any]:

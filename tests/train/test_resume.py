@@ -158,11 +158,12 @@ def test_a_finished_run_has_nothing_left_to_do_and_says_the_same(data, undisturb
         ),
         (
             {"model": {"width": 32, "heads": 4, "layers": 2, "ffn_multiple": 8, "context": 32}},
-            r"model\.heads is 4, .* 2",
+            r"model\.heads is 4, .* 2: name another output or begin anew with --start-over$",
         ),
+        ({"spikes": {"window": 64}}, r"spikes\.window is 64, .* 128: .* --start-over$"),
         ({"seed": 1}, "data.seed is 1, but .* 0"),
     ],
-    ids=["steps", "learning rate", "model", "seed"],
+    ids=["steps", "learning rate", "model", "window", "seed"],
 )
 def test_a_run_with_other_settings_does_not_go_on_from_the_checkpoints(data, undisturbed, changes, message):
     before = curve(undisturbed)
