@@ -88,7 +88,10 @@ def train(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML config, e.g. configs/train/demo.yaml.")],
     *,
     overrides: Set = None,
-    start_over: Annotated[bool, typer.Option(help="Delete the checkpoints in the output folder first.")] = False,
+    start_over: Annotated[
+        bool,
+        typer.Option(help="Delete what an earlier training left in the output folder: checkpoints, metrics, traces."),
+    ] = False,
     accept_change: Annotated[
         bool, typer.Option(help="Go on from checkpoints that were made with other settings or data.")
     ] = False,

@@ -17,7 +17,12 @@ def compile_check(
     flags: Annotated[
         list[str] | None, typer.Option("--flag", metavar="NAME=VALUE", help="An option of XLA's compiler.")
     ] = None,
-    tune: Annotated[bool, typer.Option(help="Find the largest part of the batch and cheapest remat that fit.")] = False,
+    tune: Annotated[
+        bool,
+        typer.Option(
+            help="Find accumulate and remat: the largest part of the batch, then the cheapest remat, that fit."
+        ),
+    ] = False,
 ) -> None:
     """Compile a training step ahead of time, with no TPU: does it fit, what does it send."""
     import os

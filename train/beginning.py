@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import jax
@@ -18,7 +18,7 @@ from train.hosts import is_first, meet
 from train.huggingface_config import CheckpointError
 from train.inputs import Inputs
 from train.loading import CHECKPOINTS, TOKENIZER_FOLDER, initial_params, own_checkpoint
-from train.record import check_same_run, record_of
+from train.record import Spent, check_same_run, record_of
 from train.sharding import Layout
 from train.spikes import most_in_a_row
 from train.step import State, initial_state, state_layout, state_shapes
@@ -34,15 +34,13 @@ class Begun:
     Attributes:
         state: Laid over the mesh.
         step: Steps it holds.
-        seconds: Time of these steps.
-        device_seconds: Time that devices were held for them.
+        spent: What they have taken.
         is_resumed: Whether it comes from a checkpoint of this run.
     """
 
     state: State
     step: int
-    seconds: float = 0.0
-    device_seconds: float = 0.0
+    spent: Spent = field(default_factory=Spent)
     is_resumed: bool = False
 
 
@@ -64,7 +62,7 @@ def begin(
     """
     settings = inputs.settings
     steps = checkpoints.steps()
-    wanted = record_of(settings, inputs.drawing, step=0, seconds=0, device_seconds=0)
+    wanted = record_of(settings, inputs.drawing, step=0, spent=Spent())
     if steps and not accept_change:
         # Before the weights, whose shapes may differ too. A record that is damaged is dealt with below.
         with suppress(CheckpointError):
@@ -81,7 +79,7 @@ def begin(
             )
         notify(f"resumed from step {step} of {settings.steps}")
         begun = _without_end(state, inputs, layout)
-        return Begun(begun, step, record["seconds"], record["device_seconds"], is_resumed=True)
+        return Begun(begun, step, Spent(**record["spent"]), is_resumed=True)
     if steps or _were_damaged(settings.output_folder):
         raise CheckpointError(
             f"none of the checkpoints in {settings.output_folder} can be read, they lie in {DAMAGED}: "

@@ -18,6 +18,8 @@ from train.config import HostSettings
 _WAIT_SECONDS = 300
 #: How long a process that failed waits for the others to end with it.
 _LEAVE_SECONDS = 10
+#: How long one attempt to reach process 0 may take: a firewall answers nothing.
+_CONNECT_SECONDS = 2.0
 _MOST_CHARS = 400
 
 
@@ -83,12 +85,12 @@ def _await(coordinator: str, *, is_first: bool, seconds: float = _WAIT_SECONDS) 
     if is_first:
         sys.stderr.write(f"waiting for the other processes at {coordinator}, for {seconds:g} s at most\n")
         return
-    begun, has_told = time.monotonic(), False
+    end, has_told = time.monotonic() + seconds, False
     while True:
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=max(1.0, seconds)).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
         except OSError as error:
-            if time.monotonic() - begun >= seconds:
+            if time.monotonic() >= end:
                 raise ValueError(
                     f"hosts.coordinator={coordinator}: process 0 cannot be reached there: {error.strerror or error}"
                 ) from error

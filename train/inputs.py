@@ -14,6 +14,7 @@ from tokenizer.lengths import byte_lengths
 from tokenizer.reader import TokenShards
 from train.config import TrainSettings
 from train.data import Mixture
+from train.huggingface import TOKENIZER_FILES
 from train.loading import TOKENIZER_FOLDER
 from train.shards import Drawing, check_documents, open_drawing, open_held_out, read_folder, with_vocabulary
 
@@ -81,6 +82,6 @@ def _held_out_of(settings: TrainSettings, tokenizer_sha256: str) -> dict[str, To
 
 def _tokenizer_of(run: str, sha256: str) -> dict[str, bytes]:
     """The tokenizer's files, if the run has it and it is the one that made the ids."""
-    files = read_folder(os.path.join(run, TOKENIZER_FOLDER))
+    files = read_folder(os.path.join(run, TOKENIZER_FOLDER), TOKENIZER_FILES)
     model = files.get(MODEL)
     return files if model is not None and hashlib.sha256(model).hexdigest() == sha256 else {}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from train.config import TrainSettings
 from train.flops import mfu, peak_tflops
 from train.held_out import HeldOut
 from train.hosts import is_first, joined
+from train.huggingface_config import CheckpointError
 from train.inputs import Inputs, open_inputs
 from train.loading import CHECKPOINTS
 from train.lock import locked
@@ -30,7 +31,7 @@ from train.metrics import Metrics, read_history
 from train.model import parameter_count
 from train.prefetch import Prefetch
 from train.profiling import Profiler
-from train.record import record_of
+from train.record import Spent, record_of
 from train.remote import is_url
 from train.report import StepReport, TrainSummary, ends_of, progress
 from train.sharding import Layout
@@ -40,10 +41,11 @@ from train.step import State, Update, jit_update, plan, state_shapes
 from train.stopping import Stopped, Stopping
 
 Report = Callable[[StepReport], None]
+_Read = TypeVar("_Read")
 
 
 class UnreadableData(OSError):
-    """A batch could not be read, while others before it could."""
+    """What could be read when the run began, or at an earlier step, no longer can."""
 
 
 def train(
@@ -62,14 +64,14 @@ def train(
     Args:
         settings: What to train. Its model's vocabulary is taken from the token shards where it is ``None``.
         report: Called after each step, in place of the progress on stderr.
-        start_over: Delete the checkpoints in the output folder first.
+        start_over: Delete first what an earlier run left in the output folder: checkpoints, metrics, traces.
         accept_change: Go on from a checkpoint that was made with other settings or data.
 
     Returns:
         What has become of the run; ``None`` in all processes but the first.
 
     Raises:
-        ValueError: The token shards or the checkpoints do not fit the settings; nothing has been written.
+        ValueError: The token shards or the checkpoints do not fit the settings; at most empty folders are written.
         CheckpointError: A checkpoint could not be read or written; those before it are whole.
         FloatingPointError: Too many unusual steps; the message names the last. The state before them is saved.
         UnreadableData: The token shards could not be read any more. The state is saved, if there is one process.
@@ -172,7 +174,7 @@ class _Loop:
             for done in range(first + 1, settings.steps + 1):
                 profiler.before(done, self.state)
                 waited = batches.waited
-                windows = self._next(batches, done)
+                windows = self._read(f"the batch of step {done}", lambda: next(batches))
                 self.state, launched = step(self.state, windows)
                 # The device is at work already: what the step before said can be read without it having to wait.
                 self._tell()
@@ -185,39 +187,42 @@ class _Loop:
                     raise Stopped(done, stopping.signal)
             self.checkpoints.wait()
 
-    def _next(self, batches: Prefetch, step: int) -> jax.Array:
+    def _read(self, what: str, read: Callable[[], _Read]) -> _Read:
+        """Read, and where that fails save what there is first."""
         try:
-            return next(batches)
+            return read()
         except (OSError, ValueError) as error:
             self._tell()
-            # All processes save together, and the others may have their batches.
-            saved = self._save_at_once() if jax.process_count() == 1 else ""
-            raise UnreadableData(
-                f"step {step}: its batch cannot be read: {' '.join(str(error).split())}{saved}"
-            ) from error
+            saved = ""
+            if jax.process_count() == 1:  # all processes save together, and the others may have read theirs
+                try:
+                    saved = self._save_at_once()
+                except CheckpointError as unsaved:
+                    saved = f"; {unsaved}"
+            raise UnreadableData(f"{what} cannot be read: {' '.join(str(error).split())}{saved}") from error
 
     def summary(self) -> TrainSummary:
         """Say what has become of the run."""
         settings, begun = self.settings, self.begun
         history = read_history(settings.output_folder)
         first, last = ends_of(history.losses)
-        elapsed = self._elapsed()
-        tokens = settings.steps * settings.batch * settings.model.context
+        spent = self._spent(settings.steps)
+        working = spent.step_device_seconds
         return TrainSummary(
             steps=settings.steps,
-            tokens=tokens,
+            tokens=spent.tokens,
             parameters=parameter_count(settings.model),
             first_loss=first,
             last_loss=last,
             compile_seconds=self.compile_seconds,
-            seconds=elapsed["seconds"],
+            seconds=spent.seconds,
             output=settings.output_folder,
-            mfu=self._utilisation(tokens / elapsed["seconds"]) if elapsed["seconds"] else None,
+            mfu=self._utilisation(spent.tokens / working, devices=1) if working else None,
             held_out=history.held_out,
             skipped=history.skipped,
             resumed_from=begun.step if begun.is_resumed else None,
             energy=energy.of(
-                settings.energy, devices=1, seconds=elapsed["device_seconds"], device_kind=self._device.device_kind
+                settings.energy, devices=1, seconds=spent.device_seconds, device_kind=self._device.device_kind
             ),
         )
 
@@ -231,21 +236,27 @@ class _Loop:
     def _rest(self, done: int, *, save: bool) -> None:
         """Between two steps: measure, save."""
         if self._is_measured(done) and self.measured.streams:
-            self.metrics.held_out(done, self.measured.measure(self.state.params))
+            losses = self._read("held-out documents", lambda: self.measured.measure(self.state.params))
+            self.metrics.held_out(done, losses)
         if save or done == self.settings.steps or not done % self.settings.checkpoint.every:
             self._save(done)
         self._clock = time.perf_counter()
 
     def _save(self, done: int) -> None:
         if done not in self.checkpoints.steps():
-            record = record_of(self.settings, self.inputs.drawing, step=done, **self._elapsed())
+            record = record_of(self.settings, self.inputs.drawing, step=done, spent=self._spent(done))
             self.checkpoints.save(done, self.state, record)
 
-    def _elapsed(self) -> dict[str, float]:
-        """Seconds of the steps, and seconds that devices were held, both with those before it was resumed."""
+    def _spent(self, done: int) -> Spent:
+        """What the steps up to ``done`` have taken."""
+        settings, before, devices = self.settings, self.begun.spent, self.layout.mesh.size
         seconds = time.perf_counter() - self._started
-        held = self.layout.mesh.size * (seconds + self.compile_seconds)
-        return {"seconds": self.begun.seconds + seconds, "device_seconds": self.begun.device_seconds + held}
+        return Spent(
+            tokens=before.tokens + (done - self.begun.step) * settings.batch * settings.model.context,
+            seconds=before.seconds + seconds,
+            step_device_seconds=before.step_device_seconds + devices * seconds,
+            device_seconds=before.device_seconds + devices * (seconds + self.compile_seconds),
+        )
 
     def _tell(self) -> None:
         """Report the step before, if it has not been.
@@ -276,7 +287,7 @@ class _Loop:
             learning_rate=float(values.learning_rate),
             tokens_per_second=speed,
             tokens_per_second_per_device=speed / self.layout.mesh.size,
-            mfu=self._utilisation(speed),
+            mfu=self._utilisation(speed, devices=self.layout.mesh.size),
             seconds=seconds,
             data_seconds=waited,
             skipped=int(values.in_a_row) > 0,
@@ -306,10 +317,10 @@ class _Loop:
         device: jax.Device = self.layout.mesh.devices.flat[0]
         return device
 
-    def _utilisation(self, tokens_per_second: float) -> float | None:
+    def _utilisation(self, tokens_per_second: float, *, devices: int) -> float | None:
         settings = self.settings
         peak = settings.peak_tflops or peak_tflops(self._device.device_kind, settings.compute_dtype)
-        return mfu(tokens_per_second, settings.model, self.layout.mesh.size, peak) if peak else None
+        return mfu(tokens_per_second, settings.model, devices, peak) if peak else None
 
 
 def _shown(settings: TrainSettings, report: Report | None, *, first: int) -> Any:

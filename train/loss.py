@@ -21,12 +21,6 @@ Scores = tuple[Float[Array, "B T"], Float[Array, "B T"]]
 Residuals = tuple[Float[Array, "B T D"], Float[Array, "D V"], Int[Array, "B T"], Float[Array, "B T"]]
 
 
-def cross_entropy(scores: Float[Array, "B T V"], targets: Int[Array, "B T"]) -> Float[Array, ""]:
-    """Mean of ``logsumexp(scores) - scores[target]`` over all positions, in nats per token."""
-    chosen = jnp.take_along_axis(scores, targets[..., None], axis=-1)[..., 0]
-    return jnp.mean(jax.nn.logsumexp(scores, axis=-1) - chosen)
-
-
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def chunked_scores(
     x: Float[Array, "B T D"],

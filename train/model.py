@@ -170,20 +170,6 @@ def parameter_count(settings: ModelSettings) -> int:
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
 
 
-def mean_loss(
-    params: Params,
-    tokens: Int[Array, "B T"],
-    targets: Int[Array, "B T"],
-    settings: ModelSettings,
-    *,
-    compute_dtype: jnp.dtype,
-    how: Execution = PLAIN,
-) -> Float[Array, ""]:
-    """Mean cross-entropy of ``targets`` given ``tokens``, in nats per token, in float32."""
-    chosen, normalizer = target_scores(params, tokens, targets, settings, compute_dtype=compute_dtype, how=how)
-    return jnp.mean(normalizer - chosen)
-
-
 def target_scores(
     params: Params,
     tokens: Int[Array, "B T"],

@@ -82,6 +82,7 @@ class Prefetch:
         self._mixture = mixture
         self._sharding = sharding
         self._steps = iter(range(first, last))
+        self._has_failed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
         self._ahead: deque[Future[jax.Array]] = deque()
         for _ in range(depth):
@@ -122,5 +123,10 @@ class Prefetch:
             return
 
     def _make(self, step: int) -> jax.Array:
+        if self._has_failed:
+            raise RuntimeError("a batch before this one could not be made")
         size = self._mixture.batch_size
-        return place(self._mixture.sequences, step * size, size, self._mixture.context + 1, self._sharding)
+        self._has_failed = True  # until it is made
+        batch = place(self._mixture.sequences, step * size, size, self._mixture.context + 1, self._sharding)
+        self._has_failed = False
+        return batch

@@ -7,10 +7,12 @@ may change, and changes results by rounding alone.
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
 from train.config import TrainSettings
+from train.model import ModelSettings
 from train.shards import Drawing
 
 #: Keys of the settings that decide no weight.
@@ -36,33 +38,46 @@ _FREE = frozenset(
     }
 )
 
-#: Keys that decide the shapes of arrays: no checkpoint can be read with others.
+#: Keys that decide which arrays there are and their shapes: no checkpoint can be read with others.
 _SHAPES = frozenset(
-    {f"model.{name}" for name in ("width", "heads", "layers", "ffn_width", "ffn_multiple", "vocab_size")}
-    | {"spikes.window"}
+    {"model.width", "model.heads", "model.layers", "model.ffn_size", "model.vocab_size", "spikes.window"}
 )
+_CLIPPED = "optimizer.max_gradient_norm"
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What the steps of a run have taken, in all its tries.
+
+    Attributes:
+        tokens: That were trained on.
+        seconds: Of the steps.
+        step_device_seconds: The same, times the devices at work.
+        device_seconds: That devices were held, compilation included.
+    """
+
+    tokens: int = 0
+    seconds: float = 0.0
+    step_device_seconds: float = 0.0
+    device_seconds: float = 0.0
 
 
 class OtherRun(ValueError):
     """The checkpoints are of a run with other settings or other data."""
 
 
-def record_of(
-    settings: TrainSettings, drawing: Drawing, *, step: int, seconds: float, device_seconds: float
-) -> dict[str, Any]:
+def record_of(settings: TrainSettings, drawing: Drawing, *, step: int, spent: Spent) -> dict[str, Any]:
     """Say what a state belongs to, as JSON values.
 
     Args:
         settings: With the vocabulary filled in.
         drawing: What the run draws from.
         step: Steps done: the next one's data follow from it.
-        seconds: Time of these steps.
-        device_seconds: Time that devices were held for them.
+        spent: What they have taken.
     """
     return {
         "step": step,
-        "seconds": seconds,
-        "device_seconds": device_seconds,
+        "spent": asdict(spent),
         "version": metadata.version("llama-corpus"),
         "config": settings.model_dump(mode="json"),
         "data": describe(drawing),
@@ -91,18 +106,32 @@ def check_same_run(saved: Mapping[str, Any], wanted: Mapping[str, Any], *, where
     """Hold the record of a checkpoint to that of the run that is to go on from it.
 
     Raises:
-        OtherRun: Something that decides a weight differs; the message names the first such key.
+        OtherRun: Something that decides a weight differs. The message names the first key whose change cannot be
+            accepted, else the first.
     """
-    for key, before, now in _differences(_deciding(saved), _deciding(wanted), ""):
+    differences = list(_differences(_deciding(saved), _deciding(wanted), ""))
+    if not differences:
+        return
+    final = next((found for found in differences if _is_final(*found)), None)
+    key, before, now = final or differences[0]
+    ways = "name another output, begin anew with --start-over, or go on all the same with --accept-change"
+    if final:
         ways = "name another output or begin anew with --start-over"
-        if key not in _SHAPES:
-            ways = "name another output, begin anew with --start-over, or go on all the same with --accept-change"
-        raise OtherRun(f"{key} is {now}, but the checkpoints in {where} were made with {before}: {ways}")
+    raise OtherRun(f"{key} is {now}, but the checkpoints in {where} were made with {before}: {ways}")
+
+
+def _is_final(key: str, before: Any, now: Any) -> bool:
+    """Whether arrays differ. A gradient that is clipped has a state of its own among the moments."""
+    return key in _SHAPES or (key == _CLIPPED and None in (before, now))
 
 
 def _deciding(record: Mapping[str, Any]) -> dict[str, Any]:
     config = {key: value for key, value in record["config"].items() if key not in _FREE}
-    return config | {"data": record["data"]}
+    model = dict(config["model"])
+    # Said in two ways, of which only what comes of them decides.
+    size = ModelSettings.model_construct(**model).ffn_size
+    model = {key: value for key, value in model.items() if key not in ("ffn_width", "ffn_multiple")}
+    return config | {"model": model | {"ffn_size": size}, "data": record["data"]}
 
 
 def _differences(before: Any, now: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:

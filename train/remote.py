@@ -5,6 +5,7 @@ none. What fails for a while (too many requests, a server that is gone) TensorSt
 an hour; what then still fails is a :class:`StoreError`.
 """
 
+import contextlib
 import functools
 import os
 import re
@@ -113,6 +114,24 @@ def read_folder(url: str) -> dict[str, bytes]:
     """
     names = [name for name in _list(url) if name and "/" not in name]  # consoles make folders files
     return dict(zip(names, read_stretches([Stretch(f"{url.rstrip('/')}/{name}") for name in names]), strict=True))
+
+
+def read_known(url: str, names: Sequence[str]) -> dict[str, bytes]:
+    """Read files of a folder by their names, those that are there; for stores without listing.
+
+    Raises:
+        StoreError: The store refuses or can not be reached.
+    """
+    found = {}
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            (found[name],) = read_stretches([Stretch(f"{url.rstrip('/')}/{name}")])
+    return found
+
+
+def can_list(url: str) -> bool:
+    """Whether a store tells what it holds."""
+    return not url.startswith(("http://", "https://"))
 
 
 def folders_with(url: str, name: str) -> list[str]:

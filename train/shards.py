@@ -4,7 +4,7 @@ A run lies in a folder, or behind a URL (:mod:`train.remote`).
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tokenizer.manifest import MANIFEST_NAME, Manifest
@@ -128,10 +128,15 @@ def open_held_out(run: str, *, tokenizer_sha256: str | None = None, verify: bool
     }
 
 
-def read_folder(folder: str) -> dict[str, bytes]:
-    """Read the files right in a folder of a run, as its tokenizer's, by name; none where there is no such folder."""
+def read_folder(folder: str, known: Sequence[str]) -> dict[str, bytes]:
+    """Read the files right in a folder of a run, as its tokenizer's, by name; none where there is no such folder.
+
+    Args:
+        folder: A path or a URL.
+        known: The files that are read where a store does not tell what there is.
+    """
     if remote.is_url(folder):
-        return remote.read_folder(folder)
+        return remote.read_folder(folder) if remote.can_list(folder) else remote.read_known(folder, known)
     if not os.path.isdir(folder):
         return {}
     names = (name for name in sorted(os.listdir(folder)) if os.path.isfile(os.path.join(folder, name)))

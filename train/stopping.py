@@ -2,9 +2,10 @@
 
 The first SIGTERM (a preemption, a time limit) or Ctrl-C asks the run to save and to end; a second one ends it at once.
 Of several processes one may be asked alone: JAX's preemption service tells the others, and all stop after the same
-step.
+step. It knows of SIGTERM, so Ctrl-C is handed on to it as one.
 """
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -44,8 +45,10 @@ class Stopping:
 
     def __enter__(self) -> Self:
         """Listen."""
-        if threading.current_thread() is threading.main_thread() and jax.process_count() == 1:
-            self._before = {number: signal.signal(number, self._caught) for number in _SIGNALS}
+        if threading.current_thread() is threading.main_thread():
+            caught = self._caught if jax.process_count() == 1 else self._handed_on
+            listened = _SIGNALS if jax.process_count() == 1 else (signal.SIGINT,)
+            self._before = {number: signal.signal(number, caught) for number in listened}
         return self
 
     def __exit__(
@@ -65,6 +68,10 @@ class Stopping:
     def _caught(self, number: int, _: FrameType | None) -> None:
         self.signal = signal.Signals(number)
         self._restore()
+
+    def _handed_on(self, _: int, __: FrameType | None) -> None:
+        self._restore()
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _restore(self) -> None:
         while self._before:

@@ -74,7 +74,6 @@ BENCHMARKS: dict[str, Callable[[Inputs], Iterator[Result]]] = {
     "decontamination.share": decontamination.share,
     "tokens.encode": tokens.encode,
     "tokens.windows": tokens.read_windows,
-    "tokens.mixture": tokens.draw_batches,
     "wikipedia.scaling": text_sources.scale_wikipedia,
     "stackexchange.scaling": text_sources.scale_stackexchange,
     "books.scaling": text_sources.scale_books,

@@ -1,6 +1,5 @@
 """Tokenising and reading token shards, beside SentencePiece and a memory map."""
 
-import contextlib
 import functools
 import os
 import tempfile
@@ -29,10 +28,6 @@ _SAMPLE_BYTES = 4_000_000
 _WINDOW = 2049
 _WINDOWS = 4096
 _WINDOW_GOAL = 50e6
-#: Table 1 of the paper, in percent.
-_PROPORTIONS = {"a": 67.0, "b": 15.0, "c": 4.5, "d": 4.5, "e": 4.5, "f": 2.5, "g": 2.0}
-_BATCH = 2048
-_BATCHES = 4
 
 
 @functools.cache
@@ -96,32 +91,6 @@ def read_windows(inputs: Inputs) -> Iterator[Result]:
         met=_WINDOWS * _WINDOW / pair.ours.seconds >= _WINDOW_GOAL,
         detail=detail,
     )
-
-
-def draw_batches(inputs: Inputs) -> Iterator[Result]:
-    """Batches of 4 M tokens drawn by the paper's mixture, beside reading as many windows at places that are given."""
-    from train.data import Mixture
-
-    encoder = Encoder.from_bytes(train_model(inputs))
-    ids = encoder.encode_documents([document.text for document in inputs.documents], bos=True, eos=True)
-    context = _WINDOW - 1
-    with tempfile.TemporaryDirectory(dir=inputs.folder) as folder, contextlib.ExitStack() as opened:
-        named = {}
-        for place, name in enumerate(_PROPORTIONS):
-            write_shards(f"{folder}/{name}", name, ids[place :: len(_PROPORTIONS)], encoder, TokenShardSettings())
-            named[name] = opened.enter_context(TokenShards.open(f"{folder}/{name}"))
-        mixture = Mixture.of(named, context=context, batch_size=_BATCH, seed=0, weights=_PROPORTIONS)
-        largest = max(named.values(), key=lambda shards: shards.num_tokens)
-        starts = np.random.default_rng(0).integers(0, largest.num_tokens - _WINDOW, _BATCHES * _BATCH)
-
-        def ours() -> None:
-            for step in range(_BATCHES):
-                mixture.batch(step)
-
-        pair = compare(ours, lambda: largest.windows(starts, _WINDOW))
-    detail = f"batches of {_BATCH} sequences of {context} tokens, {1e3 * pair.ours.seconds / _BATCHES:.1f} ms each"
-    against = "windows of one source"
-    yield speed("tokens.mixture", _BATCHES * _BATCH * context, pair, unit="tokens/s", against=against, detail=detail)
 
 
 def _slices(mapped: npt.NDArray[np.unsignedinteger], starts: npt.NDArray[np.int64]) -> object:

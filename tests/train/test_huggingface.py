@@ -17,10 +17,11 @@ from safetensors.numpy import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
+from tests.train.losses import mean_loss
 from train.huggingface import export_checkpoint, places, to_state
 from train.huggingface_config import CheckpointError
 from train.huggingface_reading import import_checkpoint
-from train.model import ModelSettings, init, logits, mean_loss, rotary_table, rotate
+from train.model import ModelSettings, init, logits, rotary_table, rotate
 
 TINY = ModelSettings(width=24, heads=3, layers=2, ffn_width=40, vocab_size=37, context=64)
 FLOAT32 = jnp.dtype("float32")

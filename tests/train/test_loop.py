@@ -10,11 +10,12 @@ import pytest
 import yaml
 
 from tests import token_source
+from tests.train.losses import mean_loss
 from train import step as step_module
 from train.config import TrainSettings
 from train.data import Mixture
 from train.loop import train
-from train.model import ModelSettings, init, mean_loss, parameter_count
+from train.model import ModelSettings, init, parameter_count
 from train.report import StepReport, TrainSummary
 from train.shards import open_sources, with_vocabulary
 

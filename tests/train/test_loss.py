@@ -3,8 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.train.losses import cross_entropy
 from train.execution import PLAIN
-from train.loss import chunked_scores, cross_entropy
+from train.loss import chunked_scores
 
 B, T, D, V = 2, 5, 8, 24
 

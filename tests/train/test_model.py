@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from tests.train.losses import cross_entropy, mean_loss
 from train.attention import causal_attention
-from train.loss import cross_entropy
 from train.model import (
     Layer,
     ModelSettings,
@@ -13,7 +13,6 @@ from train.model import (
     init,
     is_matrix,
     logits,
-    mean_loss,
     parameter_count,
     rms_norm,
     rotary_table,

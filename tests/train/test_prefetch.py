@@ -152,6 +152,16 @@ def test_what_goes_wrong_in_the_thread_is_raised_where_its_batch_is_asked_for_an
                 next(batches)
 
 
+def test_nothing_more_is_read_once_a_batch_could_not_be_made():
+    stream = Stream(fail_from=1, pause=0.02)
+    with (
+        Prefetch(mixture(stream), batch_sharding(), first=0, last=STEPS) as batches,
+        pytest.raises(OSError, match="the disk is gone"),
+    ):
+        next(batches)
+    assert stream.reads == 1
+
+
 def test_leaving_early_ends_the_thread_and_makes_no_further_batch():
     stream = Stream(pause=0.02)
     with Prefetch(mixture(stream), batch_sharding(), first=0, last=1000, depth=50) as batches:

@@ -3,8 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.train.losses import mean_loss
 from train.execution import Execution
-from train.model import ModelSettings, init, mean_loss
+from train.model import ModelSettings, init
 from train.remat import CHEAPEST_FIRST, rematerialize
 
 TINY = ModelSettings(width=16, heads=2, layers=2, ffn_width=24, vocab_size=20, context=8)

@@ -19,6 +19,10 @@ TOKENS = {"a": 1500, "b": 601}  # in each shard
 CONTEXT = 8
 BATCH = 64
 URL = f"gs://{NAME}/run"
+SMALL = {
+    "model": {"width": 16, "heads": 2, "layers": 1, "ffn_multiple": 8, "context": CONTEXT},
+    "optimizer": {"warmup_steps": 0},
+}
 SECONDS = {"initial_delay": "1ms", "max_delay": "5ms"}
 
 
@@ -36,6 +40,8 @@ def lasting(tmp_path_factory):
         write_source(folder / "run" / "tokens" / source, shards(tokens))
     write_source(folder / "run" / "held_out" / "b", shards(77, 1), names=[held_out_name("b", 2)])
     write_source(folder / "large" / "tokens" / "c", shards(2_000_000, 1))
+    (folder / "run" / "tokenizer").mkdir()
+    (folder / "run" / "tokenizer" / "tokenizer.model").write_bytes(b"pieces")
     with serve(folder) as bucket:
         yield bucket
 
@@ -172,20 +178,12 @@ def test_the_files_of_a_folder_are_read_by_name(bucket, tmp_path, monkeypatch):
     monkeypatch.setattr(bucket, "folder", tmp_path)
     expected = {"card.json": b"card.json", "tokenizer.model": b"tokenizer.model"}
     for run in (URL, str(tmp_path / "run")):
-        assert read_folder(f"{run}/tokenizer") == expected
-        assert read_folder(f"{run}/nothing") == {}
+        assert read_folder(f"{run}/tokenizer", ()) == expected
+        assert read_folder(f"{run}/nothing", ()) == {}
 
 
 def test_a_model_is_trained_and_measured_on_a_bucket(bucket, tmp_path):
-    settings = TrainSettings(
-        data=URL,
-        output=str(tmp_path),
-        model={"width": 16, "heads": 2, "layers": 1, "ffn_multiple": 8, "context": CONTEXT},
-        optimizer={"warmup_steps": 0},
-        batch=4,
-        steps=1,
-        tensorboard=False,
-    )
+    settings = TrainSettings(data=URL, output=str(tmp_path), batch=4, steps=1, tensorboard=False, **SMALL)
     summary = train(settings, report=lambda _: None)
     assert summary.steps == 1
     assert {name: loss.tokens for name, loss in summary.held_out.items()} == {"b": 76, "all": 76}
@@ -215,6 +213,17 @@ def test_other_stores_are_read_the_same_way(bucket):
         drawing = open_drawing(url, weights, seed=3)
         data = Mixture.of(drawing.sources, context=CONTEXT, batch_size=BATCH, seed=drawing.seed)
         np.testing.assert_array_equal(data.batch(0), expected)
+
+
+def test_a_model_is_trained_over_plain_http_on_sources_that_are_named(bucket, tmp_path):
+    url = f"{bucket.endpoint}/storage/v1/b/{NAME}/o/run"
+    settings = TrainSettings(data=url, output=str(tmp_path), batch=4, steps=1, tensorboard=False, **SMALL)
+    named = settings.model_copy(update={"sources": {"a": 1, "b": 1}, "held_out": None})
+    assert train(named, report=lambda _: None).steps == 1
+    assert not (tmp_path / "tokenizer").exists()  # there is one, but of another model than the shards
+    names = ("card.json", "tokenizer.model", "tokenizer.json")
+    assert read_folder(f"{url}/tokenizer", names) == {"tokenizer.model": b"pieces"}
+    assert read_folder(f"{URL}/tokenizer", ()) == {"tokenizer.model": b"pieces"}
 
 
 def test_plain_http_can_not_be_listed(bucket):

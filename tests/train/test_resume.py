@@ -15,7 +15,9 @@ import pytest
 from tests.train.test_loop import VOCABULARY, cyclic_documents, settings, write_source
 from tests.train.trained import curve, held_out, saved_state, saved_steps, start
 from train import beginning
+from train.checkpoint import Checkpoints, UnsavedCheckpoint
 from train.data import Mixture
+from train.held_out import HeldOut
 from train.lock import locked
 from train.loop import UnreadableData, train
 from train.record import OtherRun
@@ -106,7 +108,7 @@ def test_data_that_cannot_be_read_any_more_end_a_run_after_it_is_saved(data, und
             raise error
         return sequences(mixture, rows)
 
-    told = r"step 7: its batch cannot be read: .*a-00000\.bin.*; the state after step 6 is saved"
+    told = r"the batch of step 7 cannot be read: .*a-00000\.bin.*; the state after step 6 is saved"
     with monkeypatch.context() as patched:
         patched.setattr(Mixture, "sequences", failing)
         with pytest.raises(UnreadableData, match=told):
@@ -114,6 +116,33 @@ def test_data_that_cannot_be_read_any_more_end_a_run_after_it_is_saved(data, und
     assert saved_steps(tmp_path) == [4, 6]
     assert quietly(config).resumed_from == 6
     assert curve(tmp_path) == curve(undisturbed)
+
+
+def test_held_out_documents_that_cannot_be_read_any_more_end_a_run_after_it_is_saved(data, tmp_path, monkeypatch):
+    config = run_of(data, output=str(tmp_path), held_out={"every": 7})
+
+    def failing(self, params):
+        raise FileNotFoundError(2, "No such file or directory", "held_out/a/a-00000.bin")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HeldOut, "measure", failing)
+        told = r"held-out documents cannot be read: .*a-00000\.bin.*; the state after step 7 is saved"
+        with pytest.raises(UnreadableData, match=told):
+            quietly(config)
+    assert saved_steps(tmp_path) == [4, 7]
+
+
+def test_what_cannot_be_read_is_told_where_the_state_cannot_be_saved_either(data, tmp_path, monkeypatch):
+    def failing(self, *_):
+        raise OSError(5, "Input/output error", "a-00000.bin")
+
+    def unsaved(self, *_):
+        raise UnsavedCheckpoint("checkpoints/6: the checkpoint could not be saved: No space left on device")
+
+    monkeypatch.setattr(HeldOut, "measure", failing)
+    monkeypatch.setattr(Checkpoints, "save", unsaved)
+    with pytest.raises(UnreadableData, match=r"a-00000\.bin.*; checkpoints/6: .*could not be saved: No space left"):
+        quietly(run_of(data, output=str(tmp_path), checkpoint={"every": 100}))
 
 
 @pytest.mark.parametrize(
@@ -160,10 +189,19 @@ def test_a_finished_run_has_nothing_left_to_do_and_says_the_same(data, undisturb
             {"model": {"width": 32, "heads": 4, "layers": 2, "ffn_multiple": 8, "context": 32}},
             r"model\.heads is 4, .* 2: name another output or begin anew with --start-over$",
         ),
+        # The first in the alphabet could be accepted, but not the other.
+        (
+            {"batch": 2, "model": {"width": 64, "heads": 2, "layers": 2, "ffn_multiple": 8, "context": 32}},
+            r"model\.ffn_size is 176, .* 88: name another output or begin anew with --start-over$",
+        ),
+        (
+            {"optimizer": {"learning_rate": 1e-2, "warmup_steps": 3, "max_gradient_norm": None}},
+            r"optimizer\.max_gradient_norm is None, .* 1\.0: .* --start-over$",
+        ),
         ({"spikes": {"window": 64}}, r"spikes\.window is 64, .* 128: .* --start-over$"),
         ({"seed": 1}, "data.seed is 1, but .* 0"),
     ],
-    ids=["steps", "learning rate", "model", "window", "seed"],
+    ids=["steps", "learning rate", "model", "two", "clipping", "window", "seed"],
 )
 def test_a_run_with_other_settings_does_not_go_on_from_the_checkpoints(data, undisturbed, changes, message):
     before = curve(undisturbed)
@@ -184,6 +222,11 @@ def test_data_that_have_moved_are_the_same_data(undisturbed, tmp_path):
     assert quietly(run_of(tmp_path, output=undisturbed)).resumed_from == STEPS
 
 
+def test_a_feed_forward_that_is_as_wide_is_the_same_however_it_is_said(data, undisturbed):
+    model = {"width": 32, "heads": 2, "layers": 2, "ffn_width": 88, "context": 32}
+    assert quietly(run_of(data, output=undisturbed, model=model)).resumed_from == STEPS
+
+
 def test_a_change_that_is_accepted_goes_on_and_one_that_starts_over_begins_anew(data, tmp_path):
     config = run_of(data, output=str(tmp_path), held_out=None)
     with pytest.raises(Stopped):
@@ -191,6 +234,8 @@ def test_a_change_that_is_accepted_goes_on_and_one_that_starts_over_begins_anew(
     longer = run_of(data, output=str(tmp_path), held_out=None, steps=14)
     assert quietly(longer, accept_change=True).resumed_from == 5
     assert [step for step, *_ in curve(tmp_path)] == list(range(1, 15))
+    other = quietly(longer.model_copy(update={"batch": 2}), accept_change=True)
+    assert other.tokens == 14 * 4 * 32  # those it was trained on, not those of the settings
     assert quietly(config, start_over=True).resumed_from is None
     assert saved_steps(tmp_path) == [4, 8, 12]
 
@@ -254,7 +299,7 @@ def test_two_processes_train_as_one_end_together_and_one_process_goes_on_from_th
 
     mesh = {"data": 2, "tensor": 2, "fsdp": 2}
 
-    def train_until(after):
+    def train_until(after, asked_by):
         """Train with two processes, one of which is asked to end after a step; return the step that both ended at."""
         hosts = {"coordinator": f"127.0.0.1:{port}", "processes": 2}
         processes = [
@@ -262,7 +307,7 @@ def test_two_processes_train_as_one_end_together_and_one_process_goes_on_from_th
                 run_of(data, output=str(tmp_path), mesh=mesh, hosts=hosts | {"process": number}),
                 devices=4,
                 after=after if number == 0 else None,
-                signal=signal.SIGTERM,
+                signal=asked_by,
             )
             for number in range(2)
         ]
@@ -273,9 +318,9 @@ def test_two_processes_train_as_one_end_together_and_one_process_goes_on_from_th
         assert said[0] == said[1] != []
         return int(said[0][0].split()[1])
 
-    stopped = train_until(3)
+    stopped = train_until(3, signal.SIGTERM)
     assert 3 < stopped == saved_steps(tmp_path)[-1] < 8
-    assert stopped < train_until(stopped + 1) < STEPS
+    assert stopped < train_until(stopped + 1, signal.SIGINT) < STEPS
     assert quietly(run_of(data, output=str(tmp_path), mesh=mesh)).steps == STEPS
     losses, expected = ([loss for _, loss, *_ in curve(output)] for output in (tmp_path, undisturbed))
     np.testing.assert_allclose(losses, expected, rtol=1e-6)
