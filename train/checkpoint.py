@@ -15,10 +15,10 @@ from typing import Any, Self
 
 import jax
 import orbax.checkpoint as ocp  # type: ignore[import-untyped]  # Orbax ships no py.typed marker
-from jax.experimental import multihost_utils
 
 from train.config import CheckpointSettings
 from train.digest import named
+from train.hosts import is_first, meet
 from train.huggingface_config import CheckpointError
 from train.orbax_quiet import quieten
 from train.restore import (
@@ -60,7 +60,7 @@ class Checkpoints:
             CheckpointError: It cannot be written to.
         """
         self.folder, self.settings = os.path.abspath(folder), settings
-        if _leads():
+        if is_first():
             try:
                 os.makedirs(self.folder, exist_ok=True)
                 if not os.access(self.folder, os.W_OK, effective_ids=True):
@@ -124,7 +124,7 @@ class Checkpoints:
         saving, self._saving = self._saving, None
         if saving is not None:
             saving.result()
-            _meet("saved")  # or one process would still see what another deletes
+            meet("checkpoint saved")  # or one process would still see what another deletes
 
     def restore(self, step: int, abstract: Any) -> tuple[Any, dict[str, Any]]:
         """Read a checkpoint: see :func:`train.restore.restore`."""
@@ -170,7 +170,7 @@ class Checkpoints:
             self._checkpointer.wait_until_finished()
         except (OSError, ValueError, RuntimeError) as error:
             raise self._not_saved(step, error) from error
-        if not _leads():
+        if not is_first():
             return
         try:
             for old in superseded(self.steps(), self.settings):
@@ -183,7 +183,7 @@ class Checkpoints:
 
     def _not_saved(self, step: int, error: Exception) -> UnsavedCheckpoint:
         """Free the space that an unfinished checkpoint takes."""
-        if _leads():
+        if is_first():
             with suppress(OSError):  # the error that is told is the one before
                 _delete_leftovers(self.folder)
         return UnsavedCheckpoint(f"{self._path(step)}: the checkpoint could not be saved: {_reason(error)}")
@@ -195,11 +195,11 @@ class Checkpoints:
         while os.path.exists(place):
             number += 1
             place = os.path.join(folder, f"{step}-{number}")
-        _meet("named")
-        if _leads():
+        meet("checkpoint named")
+        if is_first():
             os.makedirs(folder, exist_ok=True)
             os.rename(self._path(step), place)
-        _meet("moved")
+        meet("checkpoint moved")
         return place
 
 
@@ -256,14 +256,3 @@ def _delete_leftovers(folder: str) -> None:
     for name in os.listdir(folder):
         if _UNFINISHED in name or name.endswith(_DELETED):
             shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
-
-
-def _leads() -> bool:
-    """Whether this process does what is to be done once."""
-    return jax.process_index() == 0
-
-
-def _meet(where: str) -> None:
-    """Wait until all processes are here."""
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(f"checkpoints {where}")

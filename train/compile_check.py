@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 
 from train.config import TrainSettings
 from train.hlo import Counts, count
 from train.remat import CHEAPEST_FIRST, Remat
 from train.sharding import MeshSettings
-from train.step import initial_state, jit_update, plan
+from train.step import lower_update, plan
 from train.topology import Topology
 
 _GIB = 2**30
@@ -114,9 +113,7 @@ def check(settings: TrainSettings, topology: Topology, flags: Mapping[str, str] 
     options = {**topology.kind.flags, **(flags or {})}
     begun = time.perf_counter()
     layout, how = plan(settings, devices, backend="tpu")
-    state = jax.eval_shape(lambda: initial_state(settings))
-    windows = jax.ShapeDtypeStruct((settings.batch, settings.model.context + 1), jnp.int32)
-    lowered = jit_update(settings, layout, how).lower(state, windows)
+    lowered = lower_update(settings, layout, how)
     try:
         compiled = lowered.compile(compiler_options=options)
     except jax.errors.JaxRuntimeError as error:

@@ -57,13 +57,12 @@ class Energy:
         )
 
 
-def of(settings: EnergySettings, *, devices: int, seconds: float, device_kind: str) -> Energy | None:
+def of(settings: EnergySettings, *, device_seconds: float, device_kind: str) -> Energy | None:
     """Reckon the energy of a run.
 
     Args:
         settings: Power, PUE and carbon.
-        devices: How many ran.
-        seconds: How long each was held, compilation included.
+        device_seconds: How long devices were held, compilation included, summed over them.
         device_kind: Names their power where the settings do not.
 
     Returns:
@@ -72,7 +71,7 @@ def of(settings: EnergySettings, *, devices: int, seconds: float, device_kind: s
     watts = settings.watts if settings.watts is not None else published(device_kind).watts
     if watts is None:
         return None
-    return Energy(devices * seconds / SECONDS_PER_HOUR, watts, settings.pue, settings.kg_per_kwh)
+    return Energy(device_seconds / SECONDS_PER_HOUR, watts, settings.pue, settings.kg_per_kwh)
 
 
 def _scaled(value: float, units: tuple[str, ...]) -> str:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 
 from train import energy
 from train.beginning import Begun, begin, clear, first_state, write_inputs
@@ -37,7 +36,7 @@ from train.report import StepReport, TrainSummary, ends_of, progress
 from train.sharding import Layout
 from train.spikes import most_in_a_row
 from train.step import Metrics as OnDevice
-from train.step import State, Update, jit_update, plan, state_shapes
+from train.step import State, Update, lower_update, plan
 from train.stopping import Stopped, Stopping
 
 Report = Callable[[StepReport], None]
@@ -97,7 +96,8 @@ def train(
         checkpoints = stack.enter_context(Checkpoints(folder, settings.checkpoint))
         begun = begun or begin(inputs, layout, checkpoints, notify=_notify, accept_change=accept_change)
         clock = time.perf_counter()
-        step = _compile(settings, layout, jit_update(settings, layout, how)) if begun.step < settings.steps else None
+        # Ahead of the first step, so that no step's time holds it.
+        step: Update | None = lower_update(settings, layout, how).compile() if begun.step < settings.steps else None
         compile_seconds = time.perf_counter() - clock
         if step is not None:
             write_inputs(inputs)
@@ -117,14 +117,6 @@ def train(
         if step is not None:
             loop.run(step, report)
         return loop.summary() if is_first() else None
-
-
-def _compile(settings: TrainSettings, layout: Layout, step: Any) -> Update:
-    """Compile the step ahead, so that no step's time holds it."""
-    shape = settings.batch, settings.model.context + 1
-    windows = jax.ShapeDtypeStruct(shape, jnp.int32, sharding=layout.batch())
-    compiled: Update = step.lower(state_shapes(settings, layout), windows).compile()
-    return compiled
 
 
 @dataclass
@@ -179,7 +171,7 @@ class _Loop:
                 # The device is at work already: what the step before said can be read without it having to wait.
                 self._tell()
                 self._pending = done, launched, batches.waited - waited
-                if (is_asked := stopping.asked(done)) or self._is_due(done):
+                if (is_asked := stopping.asked(done)) or self._is_saved(done) or self._is_measured(done):
                     self._tell()
                     self._rest(done, save=is_asked)
                 if is_asked and done < settings.steps:
@@ -222,12 +214,12 @@ class _Loop:
             skipped=history.skipped,
             resumed_from=begun.step if begun.is_resumed else None,
             energy=energy.of(
-                settings.energy, devices=1, seconds=spent.device_seconds, device_kind=self._device.device_kind
+                settings.energy, device_seconds=spent.device_seconds, device_kind=self._device.device_kind
             ),
         )
 
-    def _is_due(self, done: int) -> bool:
-        return done == self.settings.steps or self._is_measured(done) or not done % self.settings.checkpoint.every
+    def _is_saved(self, done: int) -> bool:
+        return done == self.settings.steps or not done % self.settings.checkpoint.every
 
     def _is_measured(self, done: int) -> bool:
         held_out = self.settings.held_out
@@ -238,14 +230,13 @@ class _Loop:
         if self._is_measured(done) and self.measured.streams:
             losses = self._read("held-out documents", lambda: self.measured.measure(self.state.params))
             self.metrics.held_out(done, losses)
-        if save or done == self.settings.steps or not done % self.settings.checkpoint.every:
+        if save or self._is_saved(done):
             self._save(done)
         self._clock = time.perf_counter()
 
     def _save(self, done: int) -> None:
-        if done not in self.checkpoints.steps():
-            record = record_of(self.settings, self.inputs.drawing, step=done, spent=self._spent(done))
-            self.checkpoints.save(done, self.state, record)
+        record = record_of(self.settings, self.inputs.drawing, step=done, spent=self._spent(done))
+        self.checkpoints.save(done, self.state, record)
 
     def _spent(self, done: int) -> Spent:
         """What the steps up to ``done`` have taken."""

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from train import tensorboard as events
 from train.held_out import HeldOutLoss
-from train.report import Measured, StepReport
+from train.report import StepReport
 
 LINES = "metrics.jsonl"
 FOLDER = "tensorboard"
@@ -72,17 +72,9 @@ class Metrics:
         fields = asdict(report)
         self._write(fields, {f"train/{name}": value for name, value in fields.items() if name != "step"}, report.step)
 
-    def held_out(self, step: int, losses: Mapping[str, Measured]) -> None:
+    def held_out(self, step: int, losses: Mapping[str, HeldOutLoss]) -> None:
         """Record the losses on held-out documents after a step, by source."""
-        fields = {
-            source: {
-                "nats_per_token": loss.nats_per_token,
-                "bits_per_byte": loss.bits_per_byte,
-                "tokens": loss.tokens,
-                "bytes": loss.bytes,
-            }
-            for source, loss in losses.items()
-        }
+        fields = {source: loss._asdict() for source, loss in losses.items()}
         tags = {
             f"held_out/{source}/{name}": values[name]
             for source, values in fields.items()

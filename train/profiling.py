@@ -28,20 +28,22 @@ class Profiler:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the recording."""
-        if self._is_recording:
-            jax.profiler.stop_trace()
-            self._is_recording = False
+        self._stop()
 
     def before(self, step: int, state: Any) -> None:
         """Begin or end the recording before a step is launched, once the steps before it are computed."""
-        if self._settings is None:
+        settings = self._settings
+        if settings is None:
             return
-        begins, ends = step == self._settings.first, step == self._settings.first + self._settings.steps
-        if begins or (ends and self._is_recording):
+        if step == settings.first:
             jax.block_until_ready(state)
-        if begins:
             jax.profiler.start_trace(self._folder)
             self._is_recording = True
-        elif ends and self._is_recording:
+        elif self._is_recording and step == settings.first + settings.steps:
+            jax.block_until_ready(state)
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._is_recording:
             jax.profiler.stop_trace()
             self._is_recording = False

@@ -35,6 +35,10 @@ class StoreError(OSError):
     """An object store did not give what was asked for. The message is one line that names the URL."""
 
 
+class NoListing(StoreError):
+    """An object store does not tell which files it holds."""
+
+
 def is_url(path: str) -> bool:
     """Tell a URL from a local path.
 
@@ -106,32 +110,29 @@ def _cut(stretch: Stretch, blocks: dict[_Block, bytes]) -> bytes:
     return content[skipped : skipped + (stretch.end or 0) - stretch.start]
 
 
-def read_folder(url: str) -> dict[str, bytes]:
+def read_folder(url: str, known: Sequence[str]) -> dict[str, bytes]:
     """Read the files right in a folder, by name; none where there is no such folder.
 
-    Raises:
-        StoreError: The store refuses, can not be reached or, as plain HTTP, has no listing.
-    """
-    names = [name for name in _list(url) if name and "/" not in name]  # consoles make folders files
-    return dict(zip(names, read_stretches([Stretch(f"{url.rstrip('/')}/{name}") for name in names]), strict=True))
-
-
-def read_known(url: str, names: Sequence[str]) -> dict[str, bytes]:
-    """Read files of a folder by their names, those that are there; for stores without listing.
+    Args:
+        url: The folder.
+        known: The files that are looked for where a store has no listing, as plain HTTP.
 
     Raises:
         StoreError: The store refuses or can not be reached.
     """
+    try:
+        names = [name for name in _list(url) if name and "/" not in name]  # consoles make folders files
+    except NoListing:
+        return _read_known(url, known)
+    return dict(zip(names, read_stretches([Stretch(f"{url.rstrip('/')}/{name}") for name in names]), strict=True))
+
+
+def _read_known(url: str, names: Sequence[str]) -> dict[str, bytes]:
     found = {}
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             (found[name],) = read_stretches([Stretch(f"{url.rstrip('/')}/{name}")])
     return found
-
-
-def can_list(url: str) -> bool:
-    """Whether a store tells what it holds."""
-    return not url.startswith(("http://", "https://"))
 
 
 def folders_with(url: str, name: str) -> list[str]:
@@ -150,7 +151,7 @@ def _list(url: str) -> list[str]:
     try:
         keys = (_store(root) / key).list().result()
     except NotImplementedError as error:
-        raise StoreError(f"{url}: plain HTTP has no listing, so sources must be named, and held_out null") from error
+        raise NoListing(f"{url}: plain HTTP has no listing, so sources must be named, and held_out null") from error
     except ValueError as error:
         raise StoreError(f"{url}: {_in_one_line(error)}") from error
     return sorted(found.decode() for found in keys)

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column
 
 from train.energy import Energy
+from train.held_out import HeldOutLoss
 
 AVERAGED_STEPS = 5
 
@@ -69,26 +69,6 @@ class StepReport:
         )
 
 
-class Measured(Protocol):
-    """A loss on held-out documents, see :class:`train.held_out.HeldOutLoss`."""
-
-    @property
-    def nats_per_token(self) -> float:
-        """Mean cross-entropy."""
-
-    @property
-    def bits_per_byte(self) -> float:
-        """The same per byte of text; not a number where the tokenizer is not at hand."""
-
-    @property
-    def tokens(self) -> int:
-        """Tokens that were predicted."""
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of text they stand for."""
-
-
 @dataclass(frozen=True)
 class TrainSummary:
     """A finished run.
@@ -118,7 +98,7 @@ class TrainSummary:
     seconds: float
     output: str
     mfu: float | None = None
-    held_out: Mapping[str, Measured] = field(default_factory=dict)
+    held_out: Mapping[str, HeldOutLoss] = field(default_factory=dict)
     skipped: int = 0
     resumed_from: int | None = None
     energy: Energy | None = None
@@ -146,7 +126,7 @@ class TrainSummary:
         ]
 
 
-def _held_out_table(losses: Mapping[str, Measured]) -> Iterator[str]:
+def _held_out_table(losses: Mapping[str, HeldOutLoss]) -> Iterator[str]:
     if not losses:
         return
     width = max(len("held-out loss"), *(len(source) + 2 for source in losses))

@@ -136,7 +136,7 @@ def read_folder(folder: str, known: Sequence[str]) -> dict[str, bytes]:
         known: The files that are read where a store does not tell what there is.
     """
     if remote.is_url(folder):
-        return remote.read_folder(folder) if remote.can_list(folder) else remote.read_known(folder, known)
+        return remote.read_folder(folder, known)
     if not os.path.isdir(folder):
         return {}
     names = (name for name in sorted(os.listdir(folder)) if os.path.isfile(os.path.join(folder, name)))

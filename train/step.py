@@ -203,3 +203,10 @@ def jit_update(settings: TrainSettings, layout: Layout, how: Execution) -> Any:
         out_shardings=(state, layout.whole()),
         donate_argnums=0,
     )
+
+
+def lower_update(settings: TrainSettings, layout: Layout, how: Execution) -> Any:
+    """The step as a program for its mesh, ready for ``compile``; nothing is computed and no array made."""
+    state = jax.eval_shape(lambda: initial_state(settings))
+    windows = jax.ShapeDtypeStruct((settings.batch, settings.model.context + 1), jnp.int32)
+    return jit_update(settings, layout, how).lower(state, windows)

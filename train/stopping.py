@@ -46,9 +46,9 @@ class Stopping:
     def __enter__(self) -> Self:
         """Listen."""
         if threading.current_thread() is threading.main_thread():
-            caught = self._caught if jax.process_count() == 1 else self._handed_on
-            listened = _SIGNALS if jax.process_count() == 1 else (signal.SIGINT,)
-            self._before = {number: signal.signal(number, caught) for number in listened}
+            alone = jax.process_count() == 1
+            handlers = dict.fromkeys(_SIGNALS, self._caught) if alone else {signal.SIGINT: self._handed_on}
+            self._before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         return self
 
     def __exit__(

@@ -119,23 +119,23 @@ def _with_the_step(named: dict[str, TokenShards]) -> Result:
     import jax
 
     from pipeline.settings import load_settings
+    from train.beginning import first_state
     from train.config import TrainSettings
     from train.data import Mixture
     from train.prefetch import Prefetch
     from train.shards import with_vocabulary
-    from train.step import initial_state, jit_update, plan, state_layout
+    from train.step import lower_update, plan
 
     settings = load_settings(TrainSettings, _CONFIG, ["data=."])
     settings = settings.model_copy(update={"model": with_vocabulary(settings.model, _VOCABULARY)})
     mixture = Mixture.of(named, context=settings.model.context, batch_size=settings.batch, seed=0, weights=_PROPORTIONS)
     layout, how = plan(settings, jax.devices(), backend=jax.default_backend())
     resident = jax.device_put(mixture.batch(0), layout.batch())
-    first_state = jax.jit(lambda: initial_state(settings), out_shardings=state_layout(settings, layout))
-    step = jit_update(settings, layout, how).lower(first_state(), resident).compile()
+    step = lower_update(settings, layout, how).compile()
     waits: list[float] = []
 
     def run(batches: Iterator[Any]) -> Spent:
-        state = jax.block_until_ready(first_state())
+        state = jax.block_until_ready(first_state(settings, layout))
 
         def steps() -> None:
             nonlocal state

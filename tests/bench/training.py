@@ -66,12 +66,13 @@ def _ours(settings: Any) -> tuple[Steps, Spent]:
     """Steps that end with the loss read, and what it took to compile them."""
     import jax
 
-    from train.step import initial_state, jit_update, plan, state_layout
+    from train.beginning import first_state
+    from train.step import lower_update, plan
 
     layout, how = plan(settings, jax.devices(), backend="cpu")
-    state = jax.jit(lambda: initial_state(settings), out_shardings=state_layout(settings, layout))()
+    state = first_state(settings, layout)
     batches, made = _batches(settings), []
-    compiling = measure(lambda: made.append(jit_update(settings, layout, how).lower(state, batches[0]).compile()))
+    compiling = measure(lambda: made.append(lower_update(settings, layout, how).compile()))
     (step,), held = made, [state]
 
     def run(steps: int) -> float:

@@ -21,7 +21,7 @@ A100 = "NVIDIA A100-SXM4-80GB"
     ids=["OPT-175B", "BLOOM-175B", "LLaMA-7B", "LLaMA-13B", "LLaMA-33B", "LLaMA-65B"],
 )
 def test_energy_and_carbon_are_those_of_the_papers_table_15(gpu_hours, kwh, kg, printed_tonnes):
-    energy = of(EnergySettings(), devices=2048, seconds=gpu_hours * 3600 / 2048, device_kind=A100)
+    energy = of(EnergySettings(), device_seconds=gpu_hours * 3600, device_kind=A100)
     assert energy.device_hours == pytest.approx(gpu_hours)
     assert energy.watts == 400
     assert energy.watt_hours == pytest.approx(kwh * 1000)
@@ -31,7 +31,7 @@ def test_energy_and_carbon_are_those_of_the_papers_table_15(gpu_hours, kwh, kg, 
 
 def test_every_number_of_the_formula_can_be_set():
     settings = EnergySettings(watts=250, pue=1.5, kg_per_kwh=0.057)
-    energy = of(settings, devices=4, seconds=1800, device_kind=A100)
+    energy = of(settings, device_seconds=4 * 1800, device_kind=A100)
     assert (energy.device_hours, energy.watts, energy.watt_hours) == (2, 250, 750)
     assert energy.kg_co2 == pytest.approx(0.75 * 0.057)
     assert energy.line() == "2 device-hours x 250 W x PUE 1.5 = 750 Wh; x 0.057 kg/kWh = 42.8 g CO2eq"
@@ -39,5 +39,5 @@ def test_every_number_of_the_formula_can_be_set():
 
 @pytest.mark.parametrize("kind", ["cpu", "TPU v5 lite"])
 def test_where_nobody_says_what_power_a_device_takes_nothing_is_reckoned(kind):
-    assert of(EnergySettings(), devices=1, seconds=60, device_kind=kind) is None
-    assert of(EnergySettings(watts=60), devices=1, seconds=60, device_kind=kind).watt_hours == pytest.approx(1.1)
+    assert of(EnergySettings(), device_seconds=60, device_kind=kind) is None
+    assert of(EnergySettings(watts=60), device_seconds=60, device_kind=kind).watt_hours == pytest.approx(1.1)

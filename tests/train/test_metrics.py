@@ -9,26 +9,18 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from train import tensorboard as events
+from train.held_out import HeldOutLoss
 from train.metrics import Metrics
 from train.report import StepReport
 
-
-class Loss(NamedTuple):
-    nats_per_token: float
-    bits_per_byte: float
-    tokens: int
-    bytes: int
-
-
 STEP = StepReport(1, 7.25, 1.5, 3e-4, 8000.0, 1000.0, 0.5, 0.5, 0.125)
-LOSSES = {"c4": Loss(4.5, 1.75, 12_345, 40_000), "all": Loss(4.5, math.nan, 12_345, 0)}
+LOSSES = {"c4": HeldOutLoss(4.5, 1.75, 12_345, 40_000), "all": HeldOutLoss(4.5, math.nan, 12_345, 0)}
 EVERY = 3  # steps between two losses on held-out documents
 STEPS = 7
 

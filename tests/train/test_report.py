@@ -1,13 +1,13 @@
 import math
 import re
 from dataclasses import replace
-from typing import NamedTuple
 
 import pytest
 from rich.console import Console
 
 from train import report as report_module
 from train.energy import Energy
+from train.held_out import HeldOutLoss
 from train.report import StepReport, TrainSummary, progress
 
 STEP = StepReport(
@@ -21,13 +21,6 @@ STEP = StepReport(
     seconds=0.5,
     data_seconds=0.0,
 )
-
-
-class Loss(NamedTuple):
-    nats_per_token: float
-    bits_per_byte: float
-    tokens: int
-    bytes: int
 
 
 SUMMARY = TrainSummary(
@@ -99,9 +92,9 @@ def test_a_terminal_shows_a_bar_and_wraps_the_figures_where_it_is_narrow(capsys,
 
 def test_the_summary_says_all_that_is_known_at_the_end():
     losses = {
-        "c4": Loss(4.5, 1.75, 12_345, 40_000),
-        "stackexchange": Loss(3.25, math.nan, 678, 0),
-        "all": Loss(4.4349, math.nan, 13_023, 0),
+        "c4": HeldOutLoss(4.5, 1.75, 12_345, 40_000),
+        "stackexchange": HeldOutLoss(3.25, math.nan, 678, 0),
+        "all": HeldOutLoss(4.4349, math.nan, 13_023, 0),
     }
     energy = Energy(device_hours=0.5, watts=192, pue=1.1, kg_per_kwh=0.385)
     whole = replace(SUMMARY, mfu=0.4967, held_out=losses, skipped=2, resumed_from=300, energy=energy)
